@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings that every Swift target shares: language mode 6, warnings are errors.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A room of the house (docs/architecture.md): one target, what it may import, and what its tests need besides.
+struct Room {
+    var name: String
+    var uses: [String] = []
+    var products: [Target.Dependency] = []
+    var resources: [Resource] = []
+    var tests: Bool = true
+    var testUses: [String] = []
+    var testResources: [Resource] = []
+    var isCLI = false
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// Rows point down only: values, logic, edges, putting together. A room imports what its line lists, nothing above it.
+let rooms: [Room] = [
+    // values
+    Room(name: "Quantities"),
+    Room(name: "Traces", uses: ["Quantities"]),
+    // logic
+    Room(name: "MeterProtocol", uses: ["Traces"]),
+    // edges
+    // putting together
+    Room(
+        name: "wattbench",
+        uses: ["Quantities", "Traces", "MeterProtocol"],
+        products: [argumentParser],
+        tests: false,
+        isCLI: true
+    ),
+]
+
+/// C edges: headers and shims only, no policy.
+let systemLibraries: [Target] = []
+let shims: [Target] = []
+
+let packages: [String: Package.Dependency] = [
+    "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+]
+
+// `ROOMS=DETA,Carbon swift test` builds only these rooms and what they use: quick turns while changing one room.
+let wanted: Set<String>? = Context.environment["ROOMS"].map { Set($0.split(separator: ",").map(String.init)) }
+
+func closure(of start: Set<String>) -> Set<String> {
+    var seen = start
+    var open = Array(start)
+    while let next = open.popLast() {
+        let uses = rooms.first { $0.name == next }.map { $0.uses + $0.testUses } ?? []
+        for use in uses where seen.insert(use).inserted { open.append(use) }
+    }
+    return seen
+}
+
+let kept = wanted.map(closure) ?? Set(rooms.map(\.name))
+let keptRooms = rooms.filter { kept.contains($0.name) }
+
+func byName(_ names: [String]) -> [Target.Dependency] { names.map { .byName(name: $0) } }
+
+var targets: [Target] = systemLibraries + shims
+for room in keptRooms {
+    let dependencies = byName(room.uses) + room.products
+    if room.isCLI {
+        targets.append(
+            .executableTarget(
+                name: room.name, dependencies: dependencies, resources: room.resources, swiftSettings: strict))
+    } else {
+        targets.append(
+            .target(name: room.name, dependencies: dependencies, resources: room.resources, swiftSettings: strict))
+    }
+    if room.tests {
+        targets.append(
+            .testTarget(
+                name: room.name + "Tests",
+                dependencies: byName([room.name] + room.uses + room.testUses) + room.products,
+                resources: room.testResources,
+                swiftSettings: strict))
+    }
+}
+
+let usedPackages = Set(
+    keptRooms.flatMap(\.products).compactMap { dependency -> String? in
+        if case .productItem(_, let package, _, _) = dependency { return package }
+        return nil
+    })
+
+let package = Package(
+    name: "wattbench",
+    dependencies: packages.filter { usedPackages.contains($0.key) }.sorted { $0.key < $1.key }.map(\.value),
+    targets: targets
+)
