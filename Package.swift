@@ -32,6 +32,7 @@ let rooms: [Room] = [
     // logic
     Room(name: "MeterProtocol", uses: ["Traces"]),
     // edges
+    Room(name: "BoardControl", uses: ["Traces"]),
     // putting together
     Room(
         name: "wattbench",
