@@ -31,6 +31,7 @@ let rooms: [Room] = [
     Room(name: "Traces", uses: ["Quantities"]),
     // logic
     Room(name: "MeterProtocol", uses: ["Traces"]),
+    Room(name: "Report", uses: ["Quantities", "Traces"]),
     // edges
     Room(name: "BoardControl", uses: ["Traces"]),
     // putting together
