@@ -32,6 +32,8 @@ let rooms: [Room] = [
     // logic
     Room(name: "MeterProtocol", uses: ["Traces"]),
     Room(name: "Report", uses: ["Quantities", "Traces"]),
+    Room(name: "Metrology", uses: ["Quantities", "Traces", "CLAPACKE"], testResources: [.copy("Fixtures")]),
+    Room(name: "Calibration", uses: ["Quantities", "Traces", "Metrology"], testResources: [.copy("Fixtures")]),
     // edges
     Room(name: "BoardControl", uses: ["Traces"]),
     // putting together
@@ -45,7 +47,9 @@ let rooms: [Room] = [
 ]
 
 /// C edges: headers and shims only, no policy.
-let systemLibraries: [Target] = []
+let systemLibraries: [Target] = [
+    .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])])
+]
 let shims: [Target] = []
 
 let packages: [String: Package.Dependency] = [
