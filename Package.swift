@@ -31,6 +31,7 @@ let rooms: [Room] = [
     Room(name: "Traces", uses: ["Quantities"]),
     // logic
     Room(name: "MeterProtocol", uses: ["Traces"]),
+    Room(name: "Campaign", uses: ["Traces"], products: [.product(name: "Yams", package: "Yams")]),
     Room(name: "Report", uses: ["Quantities", "Traces"]),
     Room(name: "Metrology", uses: ["Quantities", "Traces", "CLAPACKE"], testResources: [.copy("Fixtures")]),
     Room(name: "Calibration", uses: ["Quantities", "Traces", "Metrology"], testResources: [.copy("Fixtures")]),
@@ -53,6 +54,7 @@ let systemLibraries: [Target] = [
 let shims: [Target] = []
 
 let packages: [String: Package.Dependency] = [
+    "Yams": .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
 ]
 
