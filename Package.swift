@@ -55,7 +55,7 @@ let shims: [Target] = []
 
 let packages: [String: Package.Dependency] = [
     "Yams": .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
 ]
 
 // `ROOMS=DETA,Carbon swift test` builds only these rooms and what they use: quick turns while changing one room.
