@@ -133,7 +133,8 @@ import Testing
         }
         let made = MeterSettings(sampleIntervalMicroseconds: 2000, name: "POWER-Z")
         #expect(try MeterSettings(decoding: made.raw).sampleIntervalMicroseconds == 2000)
-        #expect(settings.hasUncalibratedFlag)
+        #expect(!settings.isUncalibrated)
+        #expect(settings.flags == 0xF850_0161)
     }
 
     @Test func everyMemoryReadIsEncodedConfirmedAndDecrypted() throws {

@@ -32,7 +32,7 @@ package struct MeterSettings: Sendable, Equatable {
             bytes.append(little: value)
             b.replaceSubrange(offset..<offset + bytes.count, with: bytes)
         }
-        put(UInt32(0x5001_612D), 0)
+        put(UInt32(0xF850_0161), 0)
         put(sampleIntervalMicroseconds, 8)
         for k in 0..<10 { put(UInt32(1_002_221), 0x30 + 4 * k) }
         put(UInt32(0x43), 0x60)
@@ -44,9 +44,8 @@ package struct MeterSettings: Sendable, Equatable {
     }
 
     package var flags: UInt32 { raw.little(at: 0) }
-    /// "No factory calibration" by one peer's reading of bit 2. The bit is set in every captured Settings reply of a meter whose
-    /// averages differ before and after calibration, so it is shown but nothing is concluded from it.
-    package var hasUncalibratedFlag: Bool { flags & 4 != 0 }
+    /// The meter says that it has no factory calibration (bit 2, by one peer's reading; clear in every capture).
+    package var isUncalibrated: Bool { flags & 4 != 0 }
     package var sampleIntervalMicroseconds: UInt16 { raw.little(at: 8) }
     /// Name shown by the meter, up to the first zero byte.
     package var deviceName: String { String(decoding: raw[0x70..<0xB0].prefix { $0 != 0 }, as: UTF8.self) }
