@@ -36,7 +36,7 @@ let rooms: [Room] = [
     Room(name: "Metrology", uses: ["Quantities", "Traces", "CLAPACKE"], testResources: [.copy("Fixtures")]),
     Room(name: "Calibration", uses: ["Quantities", "Traces", "Metrology"], testResources: [.copy("Fixtures")]),
     Room(name: "Timebase", uses: ["Traces"]),
-    Room(name: "PhaseLink", uses: ["Traces"]),
+    Room(name: "PhaseLink", uses: ["Traces", "Timebase"]),
     // edges
     Room(name: "BoardControl", uses: ["Traces"]),
     // putting together

@@ -1,3 +1,5 @@
+package import Timebase
+
 /// A numbered line of a node: what is stored, acknowledged and counted.
 package struct MarkerEvent: Sendable, Equatable {
     package enum Edge: String, Sendable { case begin, end, point }
@@ -77,20 +79,4 @@ package struct MarkerEvent: Sendable, Equatable {
 
     /// True for kinds this version understands. Others are accounted for but not counted as events.
     package var isKnown: Bool { if case .other = body { false } else { true } }
-}
-
-/// The four stamps of one clock exchange, ns: the asker sends at `t1` and receives at `t4` (its clock), the answerer
-/// receives at `t2` and sends at `t3` (its clock).
-package struct FourStamps: Sendable, Equatable {
-    package var t1: Int64
-    package var t2: Int64
-    package var t3: Int64
-    package var t4: Int64
-
-    package init(t1: Int64, t2: Int64, t3: Int64, t4: Int64) {
-        self.t1 = t1
-        self.t2 = t2
-        self.t3 = t3
-        self.t4 = t4
-    }
 }

@@ -1,3 +1,5 @@
+package import Timebase
+
 /// Where a line came from.
 package enum MarkerTransport: String, Sendable, CaseIterable { case tcp, udp, file }
 
@@ -20,17 +22,11 @@ package struct ReceivedLine: Sendable, Equatable {
 /// A clock exchange with raw stamps, kept so that the fit can be made again.
 package struct ClockExchange: Sendable, Equatable {
     package var timeLine: TimeLine
-    /// True if the host asked (`t1`, `t4` on the host clock); false if the node did.
-    package var hostAsked: Bool
-    package var stamps: FourStamps
-    /// Exchanges of one burst share a number.
-    package var burst: Int64
+    package var exchange: FourStampExchange
 
-    package init(timeLine: TimeLine, hostAsked: Bool, stamps: FourStamps, burst: Int64) {
+    package init(timeLine: TimeLine, exchange: FourStampExchange) {
         self.timeLine = timeLine
-        self.hostAsked = hostAsked
-        self.stamps = stamps
-        self.burst = burst
+        self.exchange = exchange
     }
 }
 

@@ -1,3 +1,5 @@
+import Timebase
+
 extension MarkerLine {
     private typealias Members = [String: JSONValue]
 

@@ -1,3 +1,5 @@
+import Timebase
+
 extension MarkerLine {
     /// The line as JSON without its line break. Key order as in the protocol's description.
     package var encoded: String {

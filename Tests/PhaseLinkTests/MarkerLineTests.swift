@@ -1,4 +1,5 @@
 import Testing
+import Timebase
 
 @testable import PhaseLink
 

@@ -48,7 +48,7 @@ import Traces
 
     @Test func anyEventStreamIsSharedOutExactly() {
         var random = SeededGenerator(seed: 42)
-        for _ in 0..<2_000 {
+        for _ in 0..<800 {
             let stream = events(&random)
             let boot = TimeLine(node: "edge-0", boot: "4987cb3ccadb")
             let stamps = stream.map(\.monoNanoseconds)
