@@ -36,7 +36,7 @@ package struct FourStampFit: Sendable {
             clock = try Self.equalRates(name, made)
             return
         }
-        bursts = Self.spaced(Self.withoutWideOnes(made))
+        bursts = Self.narrowed(Self.spaced(Self.withoutWideOnes(made)))
         discardedBursts = groups.count - bursts.count
         (clock, ratePPM) = try Self.line(name, bursts)
     }
@@ -92,6 +92,30 @@ package struct FourStampFit: Sendable {
             }
         }
         return kept
+    }
+
+    /// What a burst's neighbours say about its offset: they cannot have moved farther than the rates allow, so a burst
+    /// with a wide interval takes its neighbours' narrower one. The rate lies within what the outermost intervals
+    /// allow, plus the wander.
+    private static func narrowed(_ bursts: [FourStampBurst]) -> [FourStampBurst] {
+        guard let first = bursts.first, let last = bursts.last, last.nodeTime > first.nodeTime else { return bursts }
+        let span = Double(last.nodeTime - first.nodeTime)
+        let lowest = Double(last.offset.lowerBound - first.offset.upperBound) / span - rateWander
+        let highest = Double(last.offset.upperBound - first.offset.lowerBound) / span + rateWander
+        var made = bursts
+        func narrow(_ index: Int, by other: Int) {
+            let away = Double(bursts[index].nodeTime - bursts[other].nodeTime)
+            let moved = [away * lowest, away * highest].sorted()
+            let low = made[other].offset.lowerBound + Int64(moved[0].rounded(.down))
+            let high = made[other].offset.upperBound + Int64(moved[1].rounded(.up))
+            let own = made[index].offset
+            let tight = (max(low, own.lowerBound), min(high, own.upperBound))
+            // Empty only if a crystal wandered more than assumed: then each burst stands alone.
+            if tight.0 <= tight.1 { made[index].offset = tight.0...tight.1 }
+        }
+        for index in bursts.indices.dropFirst() { narrow(index, by: index - 1) }
+        for index in bursts.indices.dropLast().reversed() { narrow(index, by: index + 1) }
+        return made
     }
 
     private static func line(_ name: ClockName, _ bursts: [FourStampBurst]) throws(TimebaseError) -> (

@@ -73,7 +73,7 @@ import Testing
         }
         // The asymmetry is invisible and must be in the bound, which stays that of a radio link: about 2 ms.
         #expect(worst >= 300_000)
-        #expect(fit.clock.boundNanoseconds < 4_000_000)
+        #expect(fit.clock.boundNanoseconds < 3_000_000)
         #expect(abs((fit.ratePPM ?? 0) - 40) < 0.5)
     }
 
@@ -120,7 +120,7 @@ import Testing
         }
         let fit = try FourStampFit(node: "n", boot: "b", exchanges: exchanges)
         #expect(fit.discardedBursts >= 1 && fit.discardedBursts < 10)
-        #expect(fit.clock.boundNanoseconds < 4_000_000)
+        #expect(fit.clock.boundNanoseconds < 3_000_000)
     }
 
     @Test func contradictingStampsAreNotUsed() {
