@@ -38,7 +38,7 @@ let rooms: [Room] = [
     Room(name: "Timebase", uses: ["Traces"]),
     Room(name: "PhaseLink", uses: ["Traces", "Timebase"]),
     // edges
-    Room(name: "BoardControl", uses: ["Traces"]),
+    Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
     // putting together
     Room(
         name: "wattbench",
@@ -51,9 +51,12 @@ let rooms: [Room] = [
 
 /// C edges: headers and shims only, no policy.
 let systemLibraries: [Target] = [
-    .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])])
+    .systemLibrary(name: "CGPIOD", pkgConfig: "libgpiod", providers: [.apt(["libgpiod-dev"])]),
+    .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
 ]
-let shims: [Target] = []
+let shims: [Target] = [
+    .target(name: "CGPIOShim", dependencies: ["CGPIOD"])
+]
 
 let packages: [String: Package.Dependency] = [
     "Yams": .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
