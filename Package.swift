@@ -40,6 +40,7 @@ let rooms: [Room] = [
     // edges
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
     // putting together
+    Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
         name: "wattbench",
         uses: ["Quantities", "Traces", "MeterProtocol"],

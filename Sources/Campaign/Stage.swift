@@ -61,6 +61,12 @@ package struct SleepPlan: Sendable, Equatable {
     package var allowanceSeconds: Double
     /// Names of boards; empty = all.
     package var boards: [String]
+
+    package init(holdSeconds: Double, allowanceSeconds: Double, boards: [String]) {
+        self.holdSeconds = holdSeconds
+        self.allowanceSeconds = allowanceSeconds
+        self.boards = boards
+    }
 }
 
 /// The federated-learning part of a run.
@@ -72,4 +78,11 @@ package struct WorkloadPlan: Sendable, Equatable {
     package var batchesPerRound: [Int]
     /// Command that starts the workload on a real bench; markers say when it ends.
     package var command: String?
+
+    package init(rounds: Int, roundSeconds: Double, batchesPerRound: [Int], command: String?) {
+        self.rounds = rounds
+        self.roundSeconds = roundSeconds
+        self.batchesPerRound = batchesPerRound
+        self.command = command
+    }
 }
