@@ -39,11 +39,12 @@ let rooms: [Room] = [
     Room(name: "PhaseLink", uses: ["Traces", "Timebase"]),
     // edges
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
+    Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"]),
     // putting together
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
         name: "wattbench",
-        uses: ["Quantities", "Traces", "MeterProtocol"],
+        uses: ["Quantities", "Traces", "MeterProtocol", "MeterDriver"],
         products: [argumentParser],
         tests: false,
         isCLI: true
@@ -54,6 +55,7 @@ let rooms: [Room] = [
 let systemLibraries: [Target] = [
     .systemLibrary(name: "CGPIOD", pkgConfig: "libgpiod", providers: [.apt(["libgpiod-dev"])]),
     .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
+    .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
 ]
 let shims: [Target] = [
     .target(name: "CGPIOShim", dependencies: ["CGPIOD"])

@@ -10,7 +10,9 @@ struct Wattbench: AsyncParsableCommand {
             Exit codes: 0 ok, 1 measured but a rule failed, 2 usage or bad input, 3 bench not ready (meter, \
             permission, GPIO), 4 interrupted, resumable.
             """,
-        subcommands: []
+        subcommands: [
+            Meters.self
+        ]
     )
 
     /// Runs the verb and turns what it throws into one sentence on stderr and the documented exit code.
