@@ -22,6 +22,7 @@ struct Room {
     var isCLI = false
 }
 
+let nio = ["NIOCore", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // Rows point down only: values, logic, edges, putting together. A room imports what its line lists, nothing above it.
@@ -40,6 +41,8 @@ let rooms: [Room] = [
     // edges
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
     Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"]),
+    Room(name: "MarkerServer", uses: ["Timebase", "PhaseLink"], products: nio),
+    Room(name: "BoardControl", uses: ["Traces"]),
     // putting together
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
@@ -62,6 +65,7 @@ let shims: [Target] = [
 ]
 
 let packages: [String: Package.Dependency] = [
+    "swift-nio": .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     "Yams": .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
 ]

@@ -20,7 +20,7 @@ package struct ReceivedLine: Sendable, Equatable {
 }
 
 /// A clock exchange with raw stamps, kept so that the fit can be made again.
-package struct ClockExchange: Sendable, Equatable {
+package struct NodeClockExchange: Sendable, Equatable {
     package var timeLine: TimeLine
     package var exchange: FourStampExchange
 
@@ -43,9 +43,9 @@ package struct ConnectionClosing: Sendable, Equatable {
 }
 
 /// What a receiver hands to storage.
-package enum MarkerRecord: Sendable, Equatable {
+package enum JournalRecord: Sendable, Equatable {
     case line(ReceivedLine)
-    case clock(ClockExchange)
+    case clock(NodeClockExchange)
     case closing(ConnectionClosing)
 }
 
@@ -55,5 +55,5 @@ package protocol MarkerJournal: Sendable {
     func storedIdentities() async throws -> [(identity: MarkerIdentity, byeLast: Int64?)]
     /// Stores the records, in order, all or none, and returns only when they would survive a power cut. A line
     /// whose identity is stored already is skipped without error.
-    func append(_ records: [MarkerRecord]) async throws
+    func append(_ records: [JournalRecord]) async throws
 }
