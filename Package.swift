@@ -42,7 +42,6 @@ let rooms: [Room] = [
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
     Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"]),
     Room(name: "MarkerServer", uses: ["Timebase", "PhaseLink"], products: nio),
-    Room(name: "BoardControl", uses: ["Traces"]),
     // putting together
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
