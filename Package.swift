@@ -34,8 +34,11 @@ let rooms: [Room] = [
     Room(name: "MeterProtocol", uses: ["Traces"]),
     Room(name: "Campaign", uses: ["Traces"], products: [.product(name: "Yams", package: "Yams")]),
     Room(name: "Report", uses: ["Quantities", "Traces"]),
-    Room(name: "Metrology", uses: ["Quantities", "Traces", "Timebase", "CLAPACKE"], testResources: [.copy("Fixtures")]),
-    Room(name: "Calibration", uses: ["Quantities", "Traces", "Timebase", "Metrology"], testResources: [.copy("Fixtures")]),
+    Room(
+        name: "Metrology", uses: ["Quantities", "Traces", "Timebase", "CLAPACKE"], testResources: [.copy("Fixtures")]),
+    Room(
+        name: "Calibration", uses: ["Quantities", "Traces", "Timebase", "Metrology"], testResources: [.copy("Fixtures")]
+    ),
     Room(name: "Timebase", uses: ["Traces"]),
     Room(name: "PhaseLink", uses: ["Traces", "Timebase"]),
     // edges
