@@ -45,6 +45,14 @@ let rooms: [Room] = [
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
     Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"]),
     Room(name: "MarkerServer", uses: ["Timebase", "PhaseLink"], products: nio),
+    Room(
+        name: "Dashboard",
+        uses: ["Traces"],
+        products: [
+            .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
+        ],
+        resources: [.embedInCode("Web/index.html")]
+    ),
     // putting together
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
@@ -68,6 +76,7 @@ let shims: [Target] = [
 
 let packages: [String: Package.Dependency] = [
     "swift-nio": .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    "FlyingFox": .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     "Yams": .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
 ]
