@@ -41,6 +41,10 @@ package struct BenchFile: Sendable, Equatable {
         package var sleepState: PowerState
         package var safeState: PowerState
         package var lines: [Line]
+        /// Resistance between meter and board, connectors included, Ω, with its standard uncertainty; nil: not measured,
+        /// power models are then stated at the meter.
+        package var cableOhms: Double?
+        package var cableOhmsUncertainty: Double?
         package var panelWatts: Double
         package var battery: Battery?
     }
@@ -104,12 +108,15 @@ extension BenchFile {
             currentSign: try node.int("current_sign", in: -1...1, default: 1),
             sleepState: try node.choice("sleep_state", default: .off),
             safeState: try node.choice("safe_state", default: .on), lines: [],
+            cableOhms: nil, cableOhmsUncertainty: nil,
             panelWatts: try node.double("panel_w", in: 0...100_000, default: 0), battery: nil)
         guard board.currentSign != 0 else { throw node.failure("current_sign", "must be 1 or -1") }
         if node.has("carbon_g_per_kwh") {
             board.carbonGramsPerKilowattHour = try node.double("carbon_g_per_kwh", in: 0...3000)
-        } else {
-            _ = try node.optionalString("carbon_g_per_kwh")
+        }
+        if node.has("cable_ohm") { board.cableOhms = try node.double("cable_ohm", in: 0...1) }
+        if node.has("u_cable_ohm") {
+            board.cableOhmsUncertainty = try node.double("u_cable_ohm", in: 0...1)
         }
         for var line in try node.children("lines") {
             board.lines.append(

@@ -8,7 +8,7 @@ package struct SettingsNode {
     package let path: String
     private let mapping: Node.Mapping
     private let line: Int
-    private var known: [String] = []
+    private var known: Set<String> = []
 
     /// Parses a whole file. - Throws: `SettingsError` with the line of the first mistake.
     package init(text: String, file: String) throws(SettingsError) {
@@ -58,13 +58,17 @@ package struct SettingsNode {
             file: file, line: near.1, path: join(near.0), problem: "is not a known key; did you mean '\(key)'?")
     }
 
-    package func has(_ key: String) -> Bool { node(key) != nil }
+    /// Whether an optional key is there; asking makes it a known one.
+    package mutating func has(_ key: String) -> Bool {
+        known.insert(key)
+        return node(key) != nil
+    }
 
     private func join(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
     private func node(_ key: String) -> Node? { mapping.first { $0.key.string == key }?.value }
 
     private mutating func take(_ key: String) -> Node? {
-        known.append(key)
+        known.insert(key)
         guard let found = node(key), found.tag != .init(.null) else { return nil }
         return found
     }
@@ -174,7 +178,7 @@ package struct SettingsNode {
                 throw SettingsError(
                     file: file, line: key.mark?.line ?? line, path: join(name),
                     problem:
-                        "is not a known key\(Self.hint(name, known)). Known here: \(known.sorted().joined(separator: ", "))"
+                        "is not a known key\(Self.hint(name, Array(known))). Known here: \(known.sorted().joined(separator: ", "))"
                 )
             }
         }
