@@ -41,7 +41,10 @@ let rooms: [Room] = [
     ),
     Room(name: "Timebase", uses: ["Traces"]),
     Room(name: "PhaseLink", uses: ["Traces", "Timebase"]),
+    Room(name: "Carbon", uses: ["Quantities"]),
+    Room(name: "DETA", uses: ["Quantities", "Carbon", "CZlib"], testUses: ["Solvers"]),
     // edges
+    Room(name: "Solvers", uses: ["DETA", "CHiGHS", "CCBC"]),
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
     Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"]),
     Room(name: "MarkerServer", uses: ["Timebase", "PhaseLink"], products: nio),
@@ -57,7 +60,7 @@ let rooms: [Room] = [
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
         name: "wattbench",
-        uses: ["Quantities", "Traces", "MeterProtocol", "MeterDriver"],
+        uses: ["Quantities", "Traces", "MeterProtocol", "MeterDriver", "DETA", "Carbon", "Solvers"],
         products: [argumentParser],
         tests: false,
         isCLI: true
@@ -66,12 +69,15 @@ let rooms: [Room] = [
 
 /// C edges: headers and shims only, no policy.
 let systemLibraries: [Target] = [
+    .systemLibrary(name: "CCBC", pkgConfig: "cbc", providers: [.apt(["coinor-libcbc-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGPIOD", pkgConfig: "libgpiod", providers: [.apt(["libgpiod-dev"])]),
     .systemLibrary(name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
     .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
 ]
 let shims: [Target] = [
-    .target(name: "CGPIOShim", dependencies: ["CGPIOD"])
+    .target(name: "CGPIOShim", dependencies: ["CGPIOD"]),
+    .target(name: "CHiGHS", linkerSettings: [.linkedLibrary("dl")]),
 ]
 
 let packages: [String: Package.Dependency] = [

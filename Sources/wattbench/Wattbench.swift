@@ -11,7 +11,8 @@ struct Wattbench: AsyncParsableCommand {
             permission, GPIO), 4 interrupted, resumable.
             """,
         subcommands: [
-            Meters.self
+            Meters.self,
+            DetaCommand.self,
         ]
     )
 
