@@ -21,7 +21,14 @@ struct Diagnosis {
         relaxed.terminalRule = .free
         // Every late batch must cost more than any carbon it could save.
         let dearest = (instance.carbon + instance.offload.netCarbon).max() ?? 0
-        let (formulation, model) = model(relaxed, variant, latePrice: 1 + dearest)
+        let price = 1 + dearest
+        var (formulation, model) = model(relaxed, variant, latePrice: price)
+        if formulation.columns.has(.in_) {
+            // Work that is late anyway stays where it arrived: that is the server to name.
+            for cell in 0..<(instance.servers.count * instance.slots) {
+                model.setCost(column: formulation.columns(.in_, 0, 0) + cell, price * 1e-3)
+            }
+        }
         let result = try solver.solve(model, options: SolverOptions(), control: nil)
         guard let values = result.values else { return nil }
         let plan = Schedule(values, of: formulation)

@@ -42,33 +42,21 @@ enum Console {
 }
 
 /// Ctrl-C once asks to stop; twice ends the program at once with the documented exit code.
-final class InterruptHandler: Sendable {
+final class InterruptHandler {
+    private static let presses = Atomic<Int>(0)
     private let source: any DispatchSourceSignal
 
     init(_ stop: @escaping @Sendable () -> Void) {
         signal(SIGINT, SIG_IGN)
         source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        let count = Mutex<Int>(0)
-        let box = CountBox(count)
         source.setEventHandler {
-            if box.next() > 1 { Foundation.exit(ExitStatus.interrupted.rawValue) }
+            if Self.presses.add(1, ordering: .relaxed).newValue > 1 {
+                Foundation.exit(ExitStatus.interrupted.rawValue)
+            }
             stop()
         }
         source.resume()
     }
 
     func cancel() { source.cancel() }
-}
-
-private final class CountBox: Sendable {
-    private let count: Mutex<Int>
-
-    init(_ count: consuming sending Mutex<Int>) { self.count = count }
-
-    func next() -> Int {
-        count.withLock {
-            $0 += 1
-            return $0
-        }
-    }
 }

@@ -29,10 +29,10 @@ struct DetaSolve: AsyncParsableCommand {
     var output: String?
 
     @Option(help: "Seconds for each variant.")
-    var timeLimit: Double = 120
+    var timeLimit: Double = 60
 
     @Option(help: "Relative gap at which a search with sleep may stop.")
-    var gap: Double = 1e-4
+    var gap: Double = 5e-4
 
     @Option(help: "Seed of the solver.")
     var seed: Int = 0
@@ -70,7 +70,7 @@ struct DetaSolve: AsyncParsableCommand {
         options.relativeGap = gap
         options.seed = seed
         options.threads = threads
-        let control = SolveControl { Console.progress($0, limit: options.timeLimit) }
+        let control = SolveControl { [timeLimit] in Console.progress($0, limit: timeLimit) }
         let interrupt = InterruptHandler { control.stop() }
         defer { interrupt.cancel() }
 
