@@ -28,7 +28,7 @@ import Testing
     @Test func offloadWithinItsCapStillFallsShort() throws {
         var instance = Self.twoBusy
         instance.arrivals[2] = 250
-        try expectInfeasible(instance, .dat, server: 1, slot: 0, "25 batches")
+        try expectInfeasible(instance, .dat, server: 1, slot: 0, "50 batches")
     }
 
     @Test func aFullStorage() throws {
