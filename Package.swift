@@ -23,6 +23,7 @@ struct Room {
 }
 
 let nio = ["NIOCore", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // Rows point down only: values, logic, edges, putting together. A room imports what its line lists, nothing above it.
@@ -56,6 +57,7 @@ let rooms: [Room] = [
         ],
         resources: [.embedInCode("Web/index.html")]
     ),
+    Room(name: "RunStore", uses: ["Traces"], products: [grdb]),
     // putting together
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
@@ -84,6 +86,7 @@ let packages: [String: Package.Dependency] = [
     "swift-nio": .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     "FlyingFox": .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     "Yams": .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    "GRDB.swift": .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     "swift-argument-parser": .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
 ]
 
