@@ -1,9 +1,15 @@
+package import MeterProtocol
+
 /// What can go wrong between the program and its meters, each with the sentence a technician needs.
 package enum DriverFailure: Error, Sendable, Equatable {
     /// libusb itself did not start; `code` is its error number, `name` its own name for it.
     case usbUnavailable(code: Int32, name: String)
     /// The thread that serves the meters could not be made; the number is the system's.
     case noThread(errno: Int32)
+    /// The USB stack could not list its devices.
+    case cannotSearch(BusFailure)
+    /// No meter at all is plugged in.
+    case noneFound
     /// A serial that was asked for is not plugged in.
     case absent(serial: String, found: [String])
     /// The device node may not be opened by this user.
@@ -26,6 +32,10 @@ extension DriverFailure: CustomStringConvertible {
                 + "then run 'wattbench doctor'"
         case .noThread(let errno):
             "the system gave no thread for the meters (errno \(errno)): check the limits on processes ('ulimit -u')"
+        case .cannotSearch(let failure):
+            "the USB devices could not be listed (\(failure)): run 'wattbench doctor'"
+        case .noneFound:
+            "no meter is plugged in: check cables and the hub's power, then 'wattbench meters list'"
         case .absent(let serial, let found):
             "no meter with serial \(serial) is plugged in; found: "
                 + (found.isEmpty ? "none" : found.joined(separator: ", "))

@@ -5,7 +5,8 @@ struct Meters: AsyncParsableCommand {
         abstract: "Finds, watches and identifies the meters that are plugged in.",
         discussion: "Example: wattbench meters list",
         subcommands: [
-            MetersList.self
+            MetersList.self,
+            MetersWatch.self,
         ]
     )
 }

@@ -13,6 +13,7 @@ struct Wattbench: AsyncParsableCommand {
         subcommands: [
             Meters.self,
             DetaCommand.self,
+            DoctorCommand.self,
         ]
     )
 

@@ -92,7 +92,7 @@ import Traces
             produced += Int(count)
             if generator.next() % 5 == 0 { await consume() }
         }
-        queue.push(.finished(HubTotals(meters: [], imbalances: [], busThreadCPUNanoseconds: 0)))
+        queue.push(.finished(HubTotals()))
         while let event = await iterator.next() {
             switch event {
             case .block(let block): delivered += block.samples.count

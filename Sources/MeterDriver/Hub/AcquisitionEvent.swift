@@ -11,6 +11,8 @@ package enum AcquisitionEvent: Sendable, Equatable {
     case event(RunEvent)
     /// A slow reading beside the stream: averages of the meter's own, temperature. Host CLOCK_MONOTONIC, ns.
     case reading(meter: String, ADCReading, atNanoseconds: Int64)
+    /// Model and firmware as the meter's own memory names them, where its profile reads them.
+    case identity(meter: String, hardware: IdentityText?, firmware: IdentityText?)
     /// A meter's link changed.
     case link(meter: String, MeterLink, atNanoseconds: Int64)
     /// The last element: nothing follows.

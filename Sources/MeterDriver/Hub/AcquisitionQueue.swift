@@ -71,7 +71,7 @@ package final class AcquisitionQueue: Sendable {
             }
             state.elements.append(event)
             state.isFinished = true
-        case .event, .reading, .link:
+        case .event, .reading, .identity, .link:
             state.elements.append(event)
         }
         return dropped

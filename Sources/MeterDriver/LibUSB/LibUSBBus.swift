@@ -7,19 +7,23 @@ package import MeterProtocol
 /// thing in libusb's callback and delivered to the sinks before `wait` returns, never from inside a callback, so a
 /// sink may open, send or close. `wait` returns early when it has delivered something.
 package final class LibUSBBus: MeterBus {
-    /// Removals happen without a hot-plug event too (host sleep, no udevd), so sysfs is looked at from time to time.
-    private static let rescanNanoseconds: Int64 = 2_000_000_000
+    private static let glanceNanoseconds: Int64 = 2_000_000_000
+    /// A survey this young is not repeated.
+    private static let freshNanoseconds: Int64 = 300_000_000
     /// A cancelled transfer comes home within a few ms unless the host controller is in trouble.
     private static let pumpRounds = 20
 
-    let context: OpaquePointer
-    let rules: DeviceRules
+    private let context: OpaquePointer
+    private let rules: DeviceRules
+    private let surveyor: DeviceSurveyor
+    private let scout: DeviceScout
+    private var latest: (survey: DeviceSurveyor.Survey, at: Int64)?
     private var hotplugHandles: [libusb_hotplug_callback_handle] = []
+    private var hasHotplugNews = false
     private var events: [(channel: LibUSBChannel, event: ChannelEvent)] = []
-    private(set) var channels: [LibUSBChannel] = []
+    private var channels: [LibUSBChannel] = []
     private var retiring: [LibUSBChannel] = []
-    private var nextRescan: Int64 = 0
-    private var lastTopology: [String] = []
+    private var nextGlance: Int64 = 0
     private var isShutDown = false
 
     package private(set) var topologyGeneration = 0
@@ -31,26 +35,70 @@ package final class LibUSBBus: MeterBus {
         guard code == 0, let made else { throw .usbUnavailable(code: code, name: USBError.name(code)) }
         context = made
         self.rules = rules
+        surveyor = DeviceSurveyor(context: USBContext(raw: made), rules: rules)
+        scout = DeviceScout(surveyor: surveyor)
         _ = wb_usb_set_log_level(made, 0)
         registerHotplug()
-        lastTopology = topology()
-        nextRescan = nowNanoseconds + Self.rescanNanoseconds
+        nextGlance = nowNanoseconds + Self.glanceNanoseconds
     }
 
     deinit { shutDown() }
 
     package var nowNanoseconds: Int64 { wb_monotonic_ns() }
 
+    // MARK: Looking
+
+    /// All devices worth a word, usable or not; see `DeviceSurveyor`. May take half a second while a device is being
+    /// plugged in: for a bus that is not streaming.
+    package func survey() throws(BusFailure) -> [SurveyedDevice] {
+        let survey = try surveyor.survey(open: openPorts)
+        latest = (survey, nowNanoseconds)
+        return survey.devices
+    }
+
+    /// While no channel is open, what is plugged in now. While streaming, what the scout saw last; a new look is on its
+    /// way then, and `topologyGeneration` changes when it has found something else.
     package func discover() throws(BusFailure) -> [FoundMeter] {
-        try survey().compactMap { device in
+        let now = nowNanoseconds
+        let isFresh = latest.map { now - $0.at < Self.freshNanoseconds } ?? false
+        if !isFresh || hasHotplugNews {
+            hasHotplugNews = false
+            if channels.isEmpty || latest == nil { _ = try survey() } else { scout.look(open: openPorts) }
+        }
+        return (latest?.survey.devices ?? []).compactMap { device in
             if case .meter = device.kind { device.found } else { nil }
         }
     }
 
+    private var openPorts: Set<String> { Set(channels.map(\.portPath)) }
+
+    private func takeNews() {
+        let now = nowNanoseconds
+        if hasHotplugNews {
+            hasHotplugNews = false
+            scout.look(open: openPorts)
+        } else if now >= nextGlance {
+            nextGlance = now + Self.glanceNanoseconds
+            scout.glance(open: openPorts)
+        }
+        guard let survey = scout.takeResult() else { return }
+        let isNews = latest?.survey.devices != survey.devices
+        latest = (survey, now)
+        if isNews { topologyGeneration += 1 }
+    }
+
+    // MARK: Channels
+
     package func open(_ meter: FoundMeter, sink: @escaping (ChannelEvent) -> Void) throws(BusFailure)
         -> any MeterChannel
     {
-        let (handle, interface) = try claim(meter)
+        if latest == nil { _ = try survey() }
+        guard let survey = latest?.survey, let reference = survey.references[meter.portPath],
+            let device = survey.devices.first(where: { $0.found.portPath == meter.portPath }),
+            device.found.vendorID == meter.vendorID, device.found.productID == meter.productID
+        else { throw .noDevice }
+        guard case .meter(let interface) = device.kind else { throw .notFound }
+        let handle = try surveyor.claim(reference, interface, portPath: meter.portPath)
         let channel = LibUSBChannel(
             bus: self, handle: handle, interface: interface, portPath: meter.portPath, sink: sink)
         channels.append(channel)
@@ -58,9 +106,9 @@ package final class LibUSBBus: MeterBus {
     }
 
     package func wait(until deadline: Int64) {
-        handleEvents(until: events.isEmpty ? min(deadline, nextRescan) : 0)
+        handleEvents(until: events.isEmpty ? min(deadline, nextGlance) : 0)
         releaseRetired()
-        rescanIfDue()
+        takeNews()
         let due = events
         events = []
         for (channel, event) in due { channel.deliver(event) }
@@ -82,6 +130,9 @@ package final class LibUSBBus: MeterBus {
             releaseRetired()
         }
         for handle in hotplugHandles { libusb_hotplug_deregister_callback(context, handle) }
+        scout.finish()
+        latest = nil
+        _ = scout.takeResult()
         if retiring.isEmpty { libusb_exit(context) }
     }
 
@@ -121,7 +172,7 @@ package final class LibUSBBus: MeterBus {
 
     private static let plugged: libusb_hotplug_callback_fn = { _, _, _, user in
         guard let user else { return 1 }
-        Unmanaged<LibUSBBus>.fromOpaque(user).takeUnretainedValue().topologyGeneration += 1
+        Unmanaged<LibUSBBus>.fromOpaque(user).takeUnretainedValue().hasHotplugNews = true
         return 0
     }
 
@@ -134,24 +185,6 @@ package final class LibUSBBus: MeterBus {
                 context, events, 0, Int32(identity.vendorID), identity.productID.map(Int32.init) ?? -1, -1,
                 Self.plugged, Unmanaged.passUnretained(self).toOpaque(), &handle)
             if code == 0 { hotplugHandles.append(handle) }
-        }
-    }
-
-    private func rescanIfDue() {
-        let now = nowNanoseconds
-        guard now >= nextRescan else { return }
-        nextRescan = now + Self.rescanNanoseconds
-        let seen = topology()
-        if seen != lastTopology { topologyGeneration += 1 }
-        lastTopology = seen
-    }
-
-    private func topology() -> [String] {
-        SysfsDevice.all().compactMap { device in
-            guard let vendor = device.vendorID, let product = device.productID,
-                rules.matches(vendorID: vendor, productID: product)
-            else { return nil }
-            return "\(device.name) \(device.address)"
         }
     }
 }

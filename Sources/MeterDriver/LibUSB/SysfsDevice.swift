@@ -30,10 +30,17 @@ struct SysfsDevice {
     /// Changes with every plug.
     var address: String { attribute("devnum") ?? "" }
 
+    func hasInterface(_ number: UInt8) -> Bool {
+        FileManager.default.fileExists(atPath: interfaceFolder(number))
+    }
+
+    private func interfaceFolder(_ number: UInt8) -> String {
+        "\(folder)/\(name):\(attribute("bConfigurationValue") ?? "1").\(number)"
+    }
+
     /// Driver bound to an interface: `powerz`, `usbfs` (some program through libusb), …; nil if none or unknown.
     func driver(ofInterface number: UInt8) -> String? {
-        let configuration = attribute("bConfigurationValue") ?? "1"
-        let link = "\(folder)/\(name):\(configuration).\(number)/driver"
+        let link = interfaceFolder(number) + "/driver"
         guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: link) else { return nil }
         return target.split(separator: "/").last.map(String.init)
     }

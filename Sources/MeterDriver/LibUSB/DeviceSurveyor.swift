@@ -1,76 +1,85 @@
 import CLibUSB
 import Foundation
-package import MeterProtocol
+import MeterProtocol
 
-extension LibUSBBus {
+/// A libusb device kept alive.
+/// Sendable because libusb guards its reference counts and device structures itself.
+final class DeviceReference: @unchecked Sendable {
+    let raw: OpaquePointer
+
+    init(_ device: OpaquePointer) { raw = libusb_ref_device(device) }
+    deinit { libusb_unref_device(raw) }
+}
+
+/// A libusb context as several threads may hold it.
+/// Sendable because libusb's device functions on one context are documented as thread-safe.
+struct USBContext: @unchecked Sendable {
+    let raw: OpaquePointer
+}
+
+/// Looks at every USB device and judges what it is and whether it can be used. Any thread.
+///
+/// It may take half a second: while a device is being plugged in, the kernel holds its lock, and reading its names or
+/// opening it waits. So a bus that is streaming leaves the looking to another thread.
+struct DeviceSurveyor: Sendable {
+    struct Survey: Sendable {
+        var devices: [SurveyedDevice] = []
+        /// By port path.
+        var references: [String: DeviceReference] = [:]
+    }
+
+    let context: USBContext
+    let rules: DeviceRules
+
     /// Every meter, every device of the vendor that cannot be used, and known meters of other protocols, ordered by
     /// port path. Disturbs no running meter: names come from the kernel's own records where it has them.
-    package func survey() throws(BusFailure) -> [SurveyedDevice] {
-        var devices: [SurveyedDevice] = []
-        try forEachDevice { device, descriptor in
-            if let surveyed = examine(device, descriptor) { devices.append(surveyed) }
-            return true
-        }
-        return devices.sorted {
-            $0.found.portPath.compare($1.found.portPath, options: .numeric) == .orderedAscending
-        }
-    }
-
-    /// Opens the device at the meter's port and claims its vendor interface, taking it from a kernel driver if need
-    /// be. Close the handle to give it back.
-    func claim(_ meter: FoundMeter) throws(BusFailure) -> (handle: OpaquePointer, interface: VendorInterface) {
-        var outcome: Result<(OpaquePointer, VendorInterface), BusFailure> = .failure(.noDevice)
-        try forEachDevice { device, descriptor in
-            guard Self.portPath(of: device) == meter.portPath, descriptor.idVendor == meter.vendorID,
-                descriptor.idProduct == meter.productID
-            else { return true }
-            outcome = claim(device, portPath: meter.portPath)
-            return false
-        }
-        return try outcome.get()
-    }
-
-    private func claim(_ device: OpaquePointer, portPath: String) -> Result<
-        (OpaquePointer, VendorInterface), BusFailure
-    > {
-        guard let interface = VendorInterface.choose(from: Self.interfaces(of: device)) else {
-            return .failure(.notFound)
-        }
-        var opened: OpaquePointer?
-        let code = libusb_open(device, &opened)
-        guard code == 0, let handle = opened else { return .failure(USBError.failure(code)) }
-        _ = libusb_set_auto_detach_kernel_driver(handle, 1)
-        let claimed = libusb_claim_interface(handle, Int32(interface.number))
-        guard claimed == 0 else {
-            libusb_close(handle)
-            if claimed == LIBUSB_ERROR_BUSY.rawValue {
-                return .failure(.busy(holder: holder(of: device, portPath: portPath, interface: interface.number)))
-            }
-            return .failure(USBError.failure(claimed))
-        }
-        return .success((handle, interface))
-    }
-
-    /// Visits every device until `body` answers false.
-    private func forEachDevice(_ body: (OpaquePointer, libusb_device_descriptor) -> Bool) throws(BusFailure) {
+    ///
+    /// - Parameter open: ports that this program has open; they are not tried out.
+    func survey(open: Set<String>) throws(BusFailure) -> Survey {
         var list: UnsafeMutablePointer<OpaquePointer?>?
-        let count = libusb_get_device_list(context, &list)
+        let count = libusb_get_device_list(context.raw, &list)
         guard count >= 0, let list else { throw USBError.failure(Int32(truncatingIfNeeded: count)) }
         defer { libusb_free_device_list(list, 1) }
+        var survey = Survey()
         for index in 0..<count {
             guard let device = list[index] else { continue }
             var descriptor = libusb_device_descriptor()
-            guard libusb_get_device_descriptor(device, &descriptor) == 0 else { continue }
-            if !body(device, descriptor) { return }
+            guard libusb_get_device_descriptor(device, &descriptor) == 0,
+                let surveyed = examine(device, descriptor, open: open)
+            else { continue }
+            survey.devices.append(surveyed)
+            survey.references[surveyed.found.portPath] = DeviceReference(device)
+        }
+        survey.devices.sort {
+            $0.found.portPath.compare($1.found.portPath, options: .numeric) == .orderedAscending
+        }
+        return survey
+    }
+
+    /// Ports and addresses of the meters that sysfs lists: cheap, and takes no lock of a device.
+    func topology() -> [String] {
+        SysfsDevice.all().compactMap { device in
+            guard let vendor = device.vendorID, let product = device.productID,
+                rules.matches(vendorID: vendor, productID: product)
+            else { return nil }
+            return "\(device.name) \(device.address)"
         }
     }
 
-    private func examine(_ device: OpaquePointer, _ descriptor: libusb_device_descriptor) -> SurveyedDevice? {
+    private func examine(_ device: OpaquePointer, _ descriptor: libusb_device_descriptor, open: Set<String>)
+        -> SurveyedDevice?
+    {
+        let isOurs = rules.matches(vendorID: descriptor.idVendor, productID: descriptor.idProduct)
+        guard
+            isOurs
+                || OtherMeter.remark(
+                    vendorID: descriptor.idVendor, productID: descriptor.idProduct, hasHID: true) != nil
+        else { return nil }
         let portPath = Self.portPath(of: device)
         let sysfs = SysfsDevice(portPath: portPath)
         let interfaces = Self.interfaces(of: device)
         let kind: SurveyedDevice.Kind
-        if rules.matches(vendorID: descriptor.idVendor, productID: descriptor.idProduct) {
+        if isOurs {
             kind = VendorInterface.choose(from: interfaces).map { .meter($0) } ?? .withoutVendorInterface
         } else if let remark = OtherMeter.remark(
             vendorID: descriptor.idVendor, productID: descriptor.idProduct,
@@ -88,9 +97,7 @@ extension LibUSBBus {
         if case .meter(let interface) = kind {
             let bound = sysfs.driver(ofInterface: interface.number)
             kernelDriver = bound == "usbfs" ? nil : bound
-            if !channels.contains(where: { $0.portPath == portPath }) {
-                tryOut(device, descriptor, interface, bound: bound, into: &found)
-            }
+            if !open.contains(portPath) { tryOut(device, descriptor, interface, bound: bound, into: &found) }
         }
         return SurveyedDevice(
             found: found, kind: kind, kernelDriver: kernelDriver, deviceNode: Self.node(of: device),
@@ -115,20 +122,46 @@ extension LibUSBBus {
         defer { libusb_close(handle) }
         if found.serial.isEmpty { found.serial = Self.string(handle, descriptor.iSerialNumber) }
         if found.product.isEmpty { found.product = Self.string(handle, descriptor.iProduct) }
+        let portPath = found.portPath
+        func busy() -> FoundMeter.Access {
+            .busy(holder: Self.holder(of: device, portPath: portPath, interface: interface.number))
+        }
         // A kernel driver is taken off at open, so it does not make the meter busy; leave it bound while only looking.
-        if let bound, bound != "usbfs" { return }
+        if let bound {
+            if bound == "usbfs" { found.access = busy() }
+            return
+        }
+        // Where sysfs knows the interface and no driver of it, nobody holds it; else only a trial tells.
+        if SysfsDevice(portPath: found.portPath).hasInterface(interface.number) { return }
         if libusb_kernel_driver_active(handle, Int32(interface.number)) == 1 { return }
         let claimed = libusb_claim_interface(handle, Int32(interface.number))
         if claimed == 0 {
             _ = libusb_release_interface(handle, Int32(interface.number))
         } else if claimed == LIBUSB_ERROR_BUSY.rawValue {
-            found.access = .busy(
-                holder: holder(of: device, portPath: found.portPath, interface: interface.number))
+            found.access = busy()
         }
     }
 
-    private func holder(of device: OpaquePointer, portPath: String, interface: UInt8) -> String? {
-        if let program = DeviceHolder.program(holding: Self.node(of: device)) { return program }
+    /// Opens a device and claims its vendor interface, taking it from a kernel driver if need be. Close the handle to
+    /// give it back.
+    func claim(_ device: DeviceReference, _ interface: VendorInterface, portPath: String) throws(BusFailure)
+        -> OpaquePointer
+    {
+        var opened: OpaquePointer?
+        let code = libusb_open(device.raw, &opened)
+        guard code == 0, let handle = opened else { throw USBError.failure(code) }
+        _ = libusb_set_auto_detach_kernel_driver(handle, 1)
+        let claimed = libusb_claim_interface(handle, Int32(interface.number))
+        guard claimed == 0 else {
+            libusb_close(handle)
+            guard claimed == LIBUSB_ERROR_BUSY.rawValue else { throw USBError.failure(claimed) }
+            throw .busy(holder: Self.holder(of: device.raw, portPath: portPath, interface: interface.number))
+        }
+        return handle
+    }
+
+    private static func holder(of device: OpaquePointer, portPath: String, interface: UInt8) -> String? {
+        if let program = DeviceHolder.program(holding: node(of: device)) { return program }
         return SysfsDevice(portPath: portPath).driver(ofInterface: interface).map {
             $0 == "usbfs" ? "another program" : "kernel driver \($0)"
         }
