@@ -17,8 +17,6 @@ struct DynamicModelTests {
         for (k, name) in DynamicModel.parameterNames.enumerated() {
             let expected = try #require(truth[name])
             let u = model.covariance[k][k].squareRoot()
-                name, model.parameters[k], "±", u, expected, "hc3", model.hc3Errors[name] ?? .nan, "cl",
-                model.clusterErrors[name] ?? .nan)
             #expect(abs(model.parameters[k] / expected - 1) < 0.035)
             #expect(abs(model.parameters[k] - expected) < 3 * u)
         }

@@ -15,8 +15,7 @@ package struct QuantileRegression: Sendable {
         guard quantile > 0, quantile < 1 else {
             throw .invalidInput(what: what, reason: "the quantile must lie between 0 and 1, got \(quantile)")
         }
-        let start = try LinearFit.ordinary(a, b, refined: false, what: what)
-        let basis = try Self.startingRows(a, start.residuals, what: what)
+        let basis = try Self.startingRows(a, Self.nearbyResiduals(a, b, quantile: quantile, what: what), what: what)
         let size = max(b.map { abs($0) }.max() ?? 0, Double.leastNormalMagnitude)
         // Tied readings make vertices where more rows meet than the walk can tell apart. Moving every observation by a
         // different, tiny amount separates them; the vertex found is then evaluated with the true observations.
@@ -27,6 +26,23 @@ package struct QuantileRegression: Sendable {
         coefficients = PivotedQR(sub).solve(final.map { b[$0] })
         residuals = zip(b, a * coefficients).map { $0 - $1 }
         objective = residuals.map { $0 * (quantile - ($0 < 0 ? 1 : 0)) }.compensatedSum()
+    }
+
+    /// Residuals of a fit close to the answer, by a few reweighted least squares: the walk is then a handful of steps.
+    private static func nearbyResiduals(
+        _ a: Matrix, _ b: [Double], quantile: Double, what: String
+    ) throws(MetrologyError) -> [Double] {
+        var r = try LinearFit.ordinary(a, b, refined: false, what: what).residuals
+        for turn in 0..<25 {
+            let floor = max(r.map { abs($0) }.median(), 1e-300) * (turn < 8 ? 0.1 : 1e-3)
+            let weights = r.map { ($0 < 0 ? 1 - quantile : quantile) / max(abs($0), floor) }
+            let largest = weights.max() ?? 1
+            guard largest.isFinite, largest > 0,
+                let next = try? LinearFit.weighted(a, b, weights: weights.map { $0 / largest }, what: what)
+            else { break }
+            r = zip(b, a * next.coefficients).map { $0 - $1 }
+        }
+        return r
     }
 
     /// Independent rows, those nearest to the least-squares fit first (Gram-Schmidt).
