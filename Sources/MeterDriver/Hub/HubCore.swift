@@ -15,6 +15,9 @@ final class HubCore {
     private(set) var slots: [MeterSlot] = []
     private var closing: [any MeterChannel] = []
     private var generation: Int
+    private var startedAt: Int64 = 0
+    /// When to stop by itself; known once every meter has begun.
+    private var stopsAt: Int64?
 
     init(bus: any MeterBus, settings: HubSettings, queue: AcquisitionQueue) {
         self.bus = bus
@@ -45,6 +48,7 @@ final class HubCore {
             session.nonceSeed = settings.nonceSeed &+ UInt64(index)
             slots.append(MeterSlot(meter: meter, settings: session))
         }
+        startedAt = now
         for slot in slots { feed(slot, .start(atNanoseconds: now)) }
         return choice.meters
     }
@@ -65,6 +69,7 @@ final class HubCore {
                 feed(slot, .timer(atNanoseconds: now))
             }
         }
+        stopIfDue(now)
         closeAndOpen()
         if rescan || bus.topologyGeneration != generation { lookAround() }
         queue.flush()
@@ -76,7 +81,20 @@ final class HubCore {
     func idle() { bus.wait(until: bus.nowNanoseconds + 1_000_000_000) }
 
     private func nextDeadline(_ now: Int64) -> Int64 {
-        slots.compactMap(\.session.deadlineNanoseconds).reduce(now + 1_000_000_000, min)
+        slots.compactMap(\.session.deadlineNanoseconds).reduce(min(stopsAt ?? .max, now + 1_000_000_000), min)
+    }
+
+    private func stopIfDue(_ now: Int64) {
+        guard let duration = settings.durationNanoseconds else { return }
+        if let stopsAt {
+            guard now >= stopsAt else { return }
+            self.stopsAt = .max
+            stop()
+        } else if now - startedAt >= settings.startGraceNanoseconds
+            || slots.allSatisfy({ $0.isFinished || $0.session.account.received > 0 })
+        {
+            stopsAt = now + duration
+        }
     }
 
     private func closeAndOpen() {

@@ -10,6 +10,10 @@ package struct HubSettings: Sendable, Equatable {
     package var overflow: AcquisitionQueue.Overflow = .count
     /// SCHED_FIFO priority (1 to 99) of the bus thread, if the system permits; nil: ordinary scheduling.
     package var realtimePriority: Int32? = 20
+    /// The hub stops by itself this long after every meter has brought its first samples (or failed to within
+    /// `startGraceNanoseconds`); nil: only when asked. On the bus's own clock, so exact on a virtual one too.
+    package var durationNanoseconds: Int64?
+    package var startGraceNanoseconds: Int64 = 10_000_000_000
     /// Seed of the random bytes in auth requests.
     package var nonceSeed: UInt64 = .random(in: 0 ... .max)
 
