@@ -58,6 +58,9 @@ let rooms: [Room] = [
         resources: [.embedInCode("Web/index.html")]
     ),
     Room(name: "RunStore", uses: ["Traces"], products: [grdb]),
+    Room(
+        name: "VirtualBench", uses: ["Traces", "MeterProtocol", "PhaseLink", "BoardControl"],
+        products: [.product(name: "Yams", package: "Yams")]),
     // putting together
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
