@@ -47,3 +47,15 @@ extension Planner {
             status: .optimal, objectiveG: schedule.objective(of: formulation.instance), schedule: schedule)
     }
 }
+
+extension Planner {
+    /// The best flows for a given sleep pattern (N·T flags). Status infeasible if the pattern leaves no plan.
+    package func solve(_ instance: Instance, _ variant: Variant, awake: [Bool]) throws(DETAError) -> VariantAnswer {
+        let formulation = Formulation(instance, variant: variant, strengthen: false)
+        let result = try solveModel(formulation.fixing(awake: awake), control: nil, stopwatch: Stopwatch())
+        var answer = finish(result, formulation, stopwatch: Stopwatch())
+        // A bound for this pattern is none for the instance.
+        answer.boundG = nil
+        return answer
+    }
+}
