@@ -11,9 +11,10 @@ struct Wattbench: AsyncParsableCommand {
             permission, GPIO), 4 interrupted, resumable.
             """,
         subcommands: [
+            Decode.self,
             Meters.self,
             DetaCommand.self,
-            DoctorCommand.self,
+            DoctorCommand.self
         ]
     )
 
