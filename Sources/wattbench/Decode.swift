@@ -26,39 +26,43 @@ struct Decode: ParsableCommand {
 
     func run() throws {
         let report: CaptureReport
+        guard let content = FileManager.default.contents(atPath: capture) else {
+            throw ExitFailure(.badInput, "\(capture): cannot be read: is it there, a file, and readable?")
+        }
         do {
-            let bytes = try [UInt8](Data(contentsOf: URL(filePath: capture)))
-            report = CaptureReport(rows: try CaptureFile(decoding: bytes, name: capture).rows)
-        } catch let failure as CaptureFailure {
-            throw ExitFailure(.badInput, "\(failure)")
+            report = CaptureReport(rows: try CaptureFile(decoding: [UInt8](content), name: capture).rows)
         } catch {
-            throw ExitFailure(.badInput, "\(capture): cannot be read: \(error.localizedDescription)")
+            throw ExitFailure(.badInput, "\(error)")
         }
         let files = report.files(includingPackets: packets)
-        do {
-            try write(files, into: URL(filePath: output, directoryHint: .isDirectory))
-        } catch {
-            throw ExitFailure(.badInput, "\(output): cannot be written: \(error.localizedDescription)")
-        }
+        try write(files, into: URL(filePath: output, directoryHint: .isDirectory))
         for note in report.decoder.notes {
             FileHandle.standardError.write(Data("\(capture): \(note)\n".utf8))
         }
         print(json ? report.summary : report.overview + files.map { "\n  \(output)/\($0.name)" }.joined())
     }
 
-    /// Each file appears under its name only when it is whole; a table of an earlier run that this capture lacks goes.
+    /// The files appear under their names only when all of them are whole; a table of an earlier run that this capture
+    /// does not have goes away.
     private func write(_ files: [(name: String, text: String)], into folder: URL) throws {
         let manager = FileManager.default
-        try manager.createDirectory(at: folder, withIntermediateDirectories: true)
-        for (name, text) in files {
-            let partial = folder.appending(path: name + ".partial")
-            try Data(text.utf8).write(to: partial)
-            _ = try manager.replaceItemAt(folder.appending(path: name), withItemAt: partial)
+        do {
+            try manager.createDirectory(at: folder, withIntermediateDirectories: true)
+            for (name, text) in files {
+                try Data(text.utf8).write(to: folder.appending(path: name + ".partial"))
+            }
+        } catch {
+            throw ExitFailure(.badInput, "\(output): cannot be written: \(error.localizedDescription)")
+        }
+        for (name, _) in files {
+            let (partial, whole) = (folder.appending(path: name + ".partial"), folder.appending(path: name))
+            guard rename(partial.path, whole.path) == 0 else {
+                throw ExitFailure(.badInput, "\(whole.path): cannot be written: \(String(cString: strerror(errno)))")
+            }
         }
         let written = Set(files.map(\.name))
         for name in CaptureReport.tableNames where !written.contains(name) {
-            let stale = folder.appending(path: name)
-            if manager.fileExists(atPath: stale.path) { try manager.removeItem(at: stale) }
+            try? manager.removeItem(at: folder.appending(path: name))
         }
     }
 }

@@ -14,7 +14,7 @@ struct Wattbench: AsyncParsableCommand {
             Decode.self,
             Meters.self,
             DetaCommand.self,
-            DoctorCommand.self
+            DoctorCommand.self,
         ]
     )
 
