@@ -65,7 +65,10 @@ let rooms: [Room] = [
     Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
     Room(
         name: "wattbench",
-        uses: ["Quantities", "Traces", "MeterProtocol", "MeterDriver", "DETA", "Carbon", "Solvers"],
+        uses: [
+            "Quantities", "Traces", "MeterProtocol", "MeterDriver", "DETA", "Carbon", "Solvers", "PhaseLink",
+            "MarkerServer",
+        ],
         products: [argumentParser],
         tests: false,
         isCLI: true

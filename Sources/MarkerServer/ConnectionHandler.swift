@@ -165,13 +165,14 @@ final class ConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
             storeRest()
             return
         }
-        // The last number stored from this connection, not "all up to": after a restart of the receiver older
-        // numbers may be known or lost for good, and a sender must not wait for them.
+        // The number stored last from this connection, not "all up to": after a restart of the receiver older
+        // numbers may be known or lost for good, and a sender must not wait for them. Last in order of arrival, not the
+        // highest: an agent may carry a source's late lines behind its newer ones.
         var last: [(source: String, sequence: Int64)] = []
         for case .line(let line) in records {
             let source = line.event.source.source
             if let index = last.lastIndex(where: { $0.source == source }) {
-                last[index].sequence = max(last[index].sequence, line.event.identity.sequence)
+                last[index].sequence = line.event.identity.sequence
             } else {
                 last.append((source, line.event.identity.sequence))
             }

@@ -92,6 +92,60 @@ package final class FileMarkerJournal: MarkerJournal {
         }
     }
 
+    /// What a marker file or a journal holds. Lines that are no marker lines are counted.
+    package static func read(path: String) throws(MarkerServerError) -> (records: [JournalRecord], skipped: Int) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .journal(path: path, reason: reason) }
+        defer { close(descriptor) }
+        var records: [JournalRecord] = []
+        var skipped = 0
+        let now = HostClock.nowNanoseconds
+        func take(_ pieces: [LineSplitter.Piece]) {
+            for piece in pieces {
+                guard case .line(let bytes) = piece, let record = record(bytes, readAt: now) else {
+                    skipped += 1
+                    continue
+                }
+                records.append(record)
+            }
+        }
+        var splitter = LineSplitter()
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 { throw .journal(path: path, reason: reason) }
+            if count == 0 { break }
+            take(splitter.feed(chunk[..<count]))
+        }
+        take(splitter.end())
+        return (records, skipped)
+    }
+
+    private static func record(_ bytes: [UInt8], readAt now: Int64) -> JournalRecord? {
+        guard let line = try? MarkerLine(decoding: bytes[...]) else { return nil }
+        if case .event(let event) = line {
+            let raw = String(decoding: bytes, as: UTF8.self)
+            return .line(ReceivedLine(event: event, raw: raw, receivedAtNanoseconds: now, transport: .file))
+        }
+        guard case .unknown(let kind) = line, let members = JSONValue(parsing: bytes)?.object,
+            let node = members["node"]?.string, let boot = members["boot"]?.string
+        else { return nil }
+        let timeLine = TimeLine(node: node, boot: boot)
+        if kind == "journal_closing", let source = members["src"]?.string, let at = members["host_ns"]?.integer {
+            return .closing(
+                ConnectionClosing(source: SourceIdentity(timeLine: timeLine, source: source), atNanoseconds: at))
+        }
+        guard kind == "journal_clock", let t1 = members["t1"]?.integer, let t2 = members["t2"]?.integer,
+            let t3 = members["t3"]?.integer, let t4 = members["t4"]?.integer, let burst = members["burst"]?.integer
+        else { return nil }
+        return .clock(
+            NodeClockExchange(
+                timeLine: timeLine,
+                exchange: FourStampExchange(
+                    stamps: FourStamps(t1: t1, t2: t2, t3: t3, t4: t4),
+                    hostAsked: members["host_asked"] == .bool(true), burst: burst)))
+    }
+
     private static func line(_ record: JournalRecord) -> String {
         switch record {
         case .line(let line): return line.raw

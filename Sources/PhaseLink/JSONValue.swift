@@ -15,6 +15,12 @@ package enum JSONValue: Sendable, Equatable {
     case array([JSONValue])
     case object([String: JSONValue])
 
+    /// Nil if the bytes are not exactly one JSON value.
+    package init?(parsing bytes: [UInt8]) {
+        guard let value = try? JSONScanner.value(of: bytes[...]) else { return nil }
+        self = value
+    }
+
     package var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
     package var string: String? { if case .string(let value) = self { value } else { nil } }
     package var object: [String: JSONValue]? { if case .object(let value) = self { value } else { nil } }

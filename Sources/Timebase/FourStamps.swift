@@ -51,3 +51,17 @@ package struct FourStampExchange: Sendable, Equatable {
         return hostAsked ? a...b : (-b)...(-a)
     }
 }
+
+extension FourStampExchange {
+    /// The same exchanges with bursts numbered anew: a pause of more than two seconds begins another burst. For stamps
+    /// whose burst numbers were not kept. Stamps that contradict each other are left out.
+    package static func numberedByTime(_ exchanges: [FourStampExchange]) -> [FourStampExchange] {
+        var sorted = exchanges.filter { $0.offsetInterval != nil }.sorted { $0.nodeTime < $1.nodeTime }
+        var burst: Int64 = 0
+        for index in sorted.indices {
+            if index > 0, sorted[index].nodeTime - sorted[index - 1].nodeTime > 2_000_000_000 { burst += 1 }
+            sorted[index].burst = burst
+        }
+        return sorted
+    }
+}

@@ -12,6 +12,7 @@ struct Wattbench: AsyncParsableCommand {
             """,
         subcommands: [
             Decode.self,
+            Markers.self,
             Meters.self,
             DetaCommand.self,
             DoctorCommand.self,
