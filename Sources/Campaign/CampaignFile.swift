@@ -73,7 +73,7 @@ extension CampaignFile {
         var plan = StepPlan(
             stepSeconds: try node.double("step_s", in: 1...3600),
             settleSeconds: try node.double("settle_s", in: 0...600, default: 2),
-            points: [])
+            points: [], command: try node.optionalString("command"))
         guard plan.settleSeconds < plan.stepSeconds else {
             throw node.failure("settle_s", "leaves nothing of the step")
         }

@@ -52,6 +52,8 @@ package struct StepPlan: Sendable, Equatable {
     /// Start of each step that is left out of its mean, s.
     package var settleSeconds: Double
     package var points: [Point]
+    /// Command that makes the nodes hold the points on a real bench.
+    package var command: String?
 }
 
 /// Which boards sleep and how long the plateau is held.
