@@ -62,12 +62,31 @@ let rooms: [Room] = [
         name: "VirtualBench", uses: ["Traces", "MeterProtocol", "PhaseLink", "BoardControl"],
         products: [.product(name: "Yams", package: "Yams")]),
     // putting together
-    Room(name: "Bench", uses: ["Traces", "Campaign", "BoardControl"]),
+    Room(
+        name: "Bench",
+        uses: [
+            "Traces", "Campaign", "BoardControl", "MeterDriver", "MeterProtocol", "RunStore", "MarkerServer",
+            "PhaseLink", "Timebase",
+        ]),
     Room(
         name: "wattbench",
         uses: [
-            "Quantities", "Traces", "MeterProtocol", "MeterDriver", "DETA", "Carbon", "Solvers", "PhaseLink",
+            "Quantities",
+            "Traces",
+            "MeterProtocol",
+            "MeterDriver",
+            "DETA",
+            "Carbon",
+            "Solvers",
+            "PhaseLink",
             "MarkerServer",
+            "Bench",
+            "Campaign",
+            "BoardControl",
+            "Dashboard",
+            "RunStore",
+            "VirtualBench",
+            "Report",
         ],
         products: [argumentParser],
         tests: false,
