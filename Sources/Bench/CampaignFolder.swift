@@ -1,4 +1,3 @@
-package import Campaign
 import Foundation
 package import Traces
 
@@ -73,15 +72,20 @@ package struct CampaignFolder: Sendable {
         do {
             var bytes = try encoder.encode(
                 Line(
-                    atNs: event.atNanoseconds, severity: event.severity.rawValue, source: event.source, kind: event.kind,
+                    atNs: event.atNanoseconds, severity: event.severity.rawValue, source: event.source,
+                    kind: event.kind,
                     text: event.text))
             bytes.append(UInt8(ascii: "\n"))
-            if !FileManager.default.fileExists(atPath: name) { FileManager.default.createFile(atPath: name, contents: nil) }
-            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: name))
+            let descriptor = open(name, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+            guard descriptor >= 0 else {
+                throw FolderFailure.cannotWrite(name, reason: String(cString: strerror(errno)))
+            }
+            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
             defer { try? handle.close() }
-            try handle.seekToEnd()
             try handle.write(contentsOf: bytes)
             try handle.synchronize()
+        } catch let failure as FolderFailure {
+            throw failure
         } catch {
             throw .cannotWrite(name, reason: error.localizedDescription)
         }

@@ -1,7 +1,7 @@
 package import BoardControl
 package import Campaign
 import Foundation
-package import MarkerServer
+import MarkerServer
 package import MeterDriver
 import MeterProtocol
 package import PhaseLink
@@ -151,7 +151,8 @@ private final class WindowTap: Sendable {
     private let also: @Sendable (PowerWindows.Window) -> Void
 
     init(
-        hearing: @escaping @Sendable (PowerWindows.Window) -> Void, also: @escaping @Sendable (PowerWindows.Window) -> Void
+        hearing: @escaping @Sendable (PowerWindows.Window) -> Void,
+        also: @escaping @Sendable (PowerWindows.Window) -> Void
     ) {
         self.hearing = hearing
         self.also = also

@@ -2,7 +2,7 @@ package import Campaign
 import Foundation
 package import MarkerServer
 package import MeterDriver
-package import MeterProtocol
+import MeterProtocol
 package import PhaseLink
 package import RunStore
 package import Traces
@@ -184,6 +184,8 @@ package actor Recording {
                         RunEvent(
                             atNanoseconds: time, severity: .info, source: meter, kind: "meter_link", text: link.rawValue
                         ))
+                case .identity(let meter, let hardware, let firmware):
+                    try writer.append(Self.event(meter, hardware, firmware))
                 case .finished: break
                 }
             } catch {
@@ -200,6 +202,15 @@ package actor Recording {
             text:
                 "\(temperature) vbus_avg_uv=\(reading.vbusAverageMicrovolts) ibus_avg_ua=\(reading.ibusAverageMicroamperes)"
         )
+    }
+
+    private static func event(_ meter: String, _ hardware: IdentityText?, _ firmware: IdentityText?) -> RunEvent {
+        func text(_ identity: IdentityText?) -> String {
+            identity.map { "\($0.model) \($0.version) \($0.date)" } ?? "not read"
+        }
+        return RunEvent(
+            atNanoseconds: 0, severity: .info, source: meter, kind: "meter_identity",
+            text: "hardware: \(text(hardware)); firmware: \(text(firmware))")
     }
 
     private static func record(of meter: StartedMeter, bench: BenchFile?) -> MeterRecord {

@@ -16,7 +16,7 @@ package struct RunJournal: MarkerJournal {
 
     package func storedIdentities() async throws -> [(identity: MarkerIdentity, byeLast: Int64?)] { stored }
 
-    package func append(_ records: [PhaseLink.MarkerRecord]) async throws {
+    package func append(_ records: [JournalRecord]) async throws {
         for record in records {
             switch record {
             case .line(let line): try writer.append(Self.stored(line))
@@ -45,16 +45,17 @@ package struct RunJournal: MarkerJournal {
             transport: line.transport.rawValue, line: line.raw)
     }
 
-    /// Host stamps come first and last, whoever asked.
-    private static func stored(_ exchange: PhaseLink.ClockExchange) -> RunStore.ClockExchange {
+    /// Stamps in the order of the exchange: host clock outside where the host asked. Where the node asked, the host's two
+    /// stamps are received and sent, so `requestedAt` lies after `completedAt`; offset and round trip keep their formulas.
+    private static func stored(_ exchange: NodeClockExchange) -> ClockExchange {
         let clock = "\(exchange.timeLine.node)/\(exchange.timeLine.boot)"
-        let s = exchange.stamps
-        return exchange.hostAsked
-            ? RunStore.ClockExchange(
-                clock: clock, requestedAtNanoseconds: s.t1, receivedNanoseconds: s.t2, sentNanoseconds: s.t3,
-                completedAtNanoseconds: s.t4)
-            : RunStore.ClockExchange(
-                clock: clock, requestedAtNanoseconds: s.t3, receivedNanoseconds: s.t4, sentNanoseconds: s.t1,
-                completedAtNanoseconds: s.t2)
+        let stamps = exchange.exchange.stamps
+        return exchange.exchange.hostAsked
+            ? ClockExchange(
+                clock: clock, requestedAtNanoseconds: stamps.t1, receivedNanoseconds: stamps.t2,
+                sentNanoseconds: stamps.t3, completedAtNanoseconds: stamps.t4)
+            : ClockExchange(
+                clock: clock, requestedAtNanoseconds: stamps.t3, receivedNanoseconds: stamps.t4,
+                sentNanoseconds: stamps.t1, completedAtNanoseconds: stamps.t2)
     }
 }

@@ -98,7 +98,9 @@ struct CampaignRunCommand: AsyncParsableCommand {
             return
         }
         guard let emulatedModel = EmulatedModel(rawValue: model) else {
-            throw ExitFailure(.badInput, "--model \(model): known are \(EmulatedModel.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw ExitFailure(
+                .badInput,
+                "--model \(model): known are \(EmulatedModel.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         let folder: CampaignFolder
         do throws(FolderFailure) {
@@ -110,7 +112,9 @@ struct CampaignRunCommand: AsyncParsableCommand {
         let emulated = emulate ? EmulatedBench(bench, model: emulatedModel) : nil
         let result = try await session.run(emulated: emulated)
         print(json ? try result.json() : result.text)
-        if result.wasInterrupted { throw ExitFailure(.interrupted, "interrupted; boards are in their safe state, data so far is in \(output)") }
+        if result.wasInterrupted {
+            throw ExitFailure(.interrupted, "interrupted; boards are in their safe state, data so far is in \(output)")
+        }
         if !result.failures.isEmpty { throw ExitFailure(.ruleFailed, result.failures.joined(separator: "\n")) }
     }
 }

@@ -3,7 +3,9 @@ import BoardControl
 import Campaign
 import Dashboard
 import Foundation
+import MarkerServer
 import MeterDriver
+import MeterProtocol
 import PhaseLink
 import Synchronization
 import Traces
@@ -78,7 +80,7 @@ struct CampaignSession {
         }
         if let emulated {
             emulated.world.stop()
-            try emulated.world.writeTruth(to: folder.truthPath)
+            try emulated.world.writeTruth(to: URL(fileURLWithPath: folder.truthPath))
         }
         return result
     }
@@ -92,15 +94,18 @@ struct CampaignSession {
         let parts = CampaignRun.Parts(
             hub: emulated?.makeHub(settings: settings) ?? MeterHub(rules: DeviceRules(), settings: settings),
             lines: emulated?.world.lines ?? LibGPIOD(),
-            workload: emulated ?? CommandWorkload(markers: { "tcp://127.0.0.1:\(port.withLock { $0 })" }) as any Workload,
+            workload: emulated ?? CommandWorkload(markers: { "tcp://127.0.0.1:\(port.withLock { $0 })" })
+                as any Workload,
             nodesMayConnect: { bound in
                 port.withLock { $0 = bound }
                 try emulated?.world.connectNodes(host: "127.0.0.1", port: bound)
-            }, now: { VirtualWorld.monotonicNanoseconds() })
-        let page = LivePage(bench: bench, title: "\(campaign.name), run \(number) of \(campaign.repeats)", origin: parts.now())
+            }, now: { HostTime.nowNanoseconds })
+        let page = LivePage(
+            bench: bench, title: "\(campaign.name), run \(number) of \(campaign.repeats)", origin: parts.now())
         let server = try await page.serve(onPort: livePort)
         let line = ProgressLine()
         let notices = Mutex<[String]>([])
+        let told = Mutex<Set<String>>([])
         let spectator = page.spectator(
             progress: { progress in
                 line.show(
@@ -109,12 +114,14 @@ struct CampaignSession {
                         + "\(ProgressLine.duration(progress.remainingSeconds)) left")
             },
             started: { meters in
-                let told = Set(meters.compactMap(\.profile.notice)).sorted()
-                notices.withLock { $0 = told }
-                for notice in told { line.show("notice: \(notice)", always: true) }
+                notices.withLock { $0 = Set(meters.compactMap(\.profile.notice)).sorted() }
             },
             event: { event in
-                if event.severity != .info { line.show("\(event.severity.rawValue): \(event.text)", always: true) }
+                // Ten meters that say the same say it once; the run file keeps every one.
+                let isNew = told.withLock { $0.insert(event.text).inserted }
+                if event.severity != .info, isNew {
+                    line.show("\(event.severity.rawValue): \(event.source): \(event.text)", always: true)
+                }
             })
         let run = CampaignRun(bench: bench, campaign: campaign, parts: parts, spectator: spectator)
         let path = folder.runPath(number)

@@ -7,8 +7,10 @@ import VirtualBench
 /// A bench file played by the virtual bench: same boards, meters, nodes and lines, no hardware.
 struct EmulatedBench: Workload {
     let world: VirtualBench
+    private let nodes: [String]
 
     init(_ bench: BenchFile, model: EmulatedModel = .km001c, seed: UInt64? = nil) {
+        nodes = bench.boards.map(\.node)
         let seed = seed ?? bench.virtualSeed ?? 1
         var description = BenchDescription(boards: bench.boards.count, seed: seed, clock: .real)
         description.model = model
@@ -29,7 +31,7 @@ struct EmulatedBench: Workload {
     }
 
     func perform(_ stage: Stage, number: Int) async throws {
-        let begin = VirtualWorld.monotonicNanoseconds() + 300_000_000
+        let begin = HostTime.nowNanoseconds + 300_000_000
         var end = begin
         switch stage {
         case .steps(let plan):
@@ -39,7 +41,7 @@ struct EmulatedBench: Workload {
                     sendMbitPerSecond: point.transmitMbitPerSecond,
                     receiveMbitPerSecond: point.receiveMbitPerSecond, seconds: plan.stepSeconds, index: index)
             }
-            for node in world.nodeNames {
+            for node in nodes {
                 end = max(end, world.play(phases, on: node, notBefore: begin) ?? end)
             }
         case .workload(let plan):
@@ -49,12 +51,8 @@ struct EmulatedBench: Workload {
             end = world.play(schedule, seed: UInt64(number) &+ world.description.seed, notBefore: begin)
         case .baseline, .sleep: return
         }
-        while VirtualWorld.monotonicNanoseconds() < end + 200_000_000 {
+        while HostTime.nowNanoseconds < end + 200_000_000 {
             try await Task.sleep(for: .milliseconds(100))
         }
     }
-}
-
-extension VirtualBench {
-    var nodeNames: [String] { world.present { $0.nodes.map(\.truth.name) } }
 }

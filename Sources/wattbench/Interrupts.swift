@@ -4,22 +4,20 @@ import Synchronization
 
 /// Ctrl-C and SIGTERM: the first asks politely, the second ends the process at once (GPIO lines fall to their pull).
 final class Interrupts: Sendable {
-    private struct State {
-        var count = 0
-        var action: (@Sendable () -> Void)?
-        var sources: [any DispatchSourceSignal] = []
-    }
-
-    private let state = Mutex(State())
+    private let state = Mutex<(count: Int, action: (@Sendable () -> Void)?)>((0, nil))
+    private let stop: @Sendable () -> Void
 
     init() {
+        let (heard, hearing) = AsyncStream.makeStream(of: Void.self)
         for number in [SIGINT, SIGTERM] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { [weak self] in self?.hear() }
+            // The handler keeps its source alive until the stream ends.
+            source.setEventHandler { if case .terminated = hearing.yield() { source.cancel() } }
             source.resume()
-            state.withLock { $0.sources.append(source) }
         }
+        stop = { hearing.finish() }
+        Task { [weak self] in for await _ in heard { self?.hear() } }
     }
 
     /// Called on the first interrupt, at once if it has come already.
@@ -33,12 +31,7 @@ final class Interrupts: Sendable {
 
     var happened: Bool { state.withLock { $0.count > 0 } }
 
-    func end() {
-        state.withLock { state in
-            for source in state.sources { source.cancel() }
-            state.sources = []
-        }
-    }
+    func end() { stop() }
 
     private func hear() {
         let (count, action) = state.withLock { state -> (Int, (@Sendable () -> Void)?) in

@@ -3,6 +3,7 @@ import Campaign
 import Dashboard
 import Foundation
 import MeterDriver
+import MeterProtocol
 import PhaseLink
 import Traces
 
@@ -15,7 +16,8 @@ struct LivePage {
     private let origin: Int64
 
     init(bench: BenchFile, title: String, origin: Int64) {
-        signs = Dictionary(bench.boards.map { ($0.meter, Double($0.currentSign)) }, uniquingKeysWith: { first, _ in first })
+        signs = Dictionary(
+            bench.boards.map { ($0.meter, Double($0.currentSign)) }, uniquingKeysWith: { first, _ in first })
         laneOfMeter = Dictionary(
             bench.boards.enumerated().map { ($1.meter, $0) }, uniquingKeysWith: { first, _ in first })
         laneOfNode = Dictionary(
@@ -63,7 +65,9 @@ struct LivePage {
             event: { told in
                 event(told)
                 feed.update { status in
-                    if told.kind == "board_state", let lane = status.lanes.firstIndex(where: { $0.board == told.source }) {
+                    if told.kind == "board_state",
+                        let lane = status.lanes.firstIndex(where: { $0.board == told.source })
+                    {
                         let state = told.text.split(separator: " ").first { $0.hasPrefix("to=") }?.dropFirst(3)
                         status.lanes[lane].boardState = state.map(String.init) ?? "unknown"
                     }

@@ -13,6 +13,7 @@ struct Wattbench: AsyncParsableCommand {
         subcommands: [
             Decode.self,
             Markers.self,
+            CampaignCommand.self,
             Meters.self,
             DetaCommand.self,
             DoctorCommand.self,
