@@ -100,8 +100,12 @@ package struct SampleLedger: Sendable {
         if let last {
             let delta = Int64(Int32(truncatingIfNeeded: Int64(uptime) &- last))
             if delta == stepMilliseconds, !isResuming {
+                let droppedAhead = !suspects.isEmpty
                 dropSuspects()
-                return accept([sample.sample(atUptime: last + delta)], into: &writer)
+                accept([sample.sample(atUptime: last + delta)], into: &writer)
+                // What was dropped lies ahead of this sample: the hole it leaves comes next.
+                if droppedAhead { noteLoss(.transfer) }
+                return
             }
             if !isResuming, delta <= 0, delta > -Self.staleWindow, uptime != 0 {
                 account.repeated += 1
