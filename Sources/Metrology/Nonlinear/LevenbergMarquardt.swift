@@ -38,6 +38,9 @@ package struct LevenbergMarquardt: Sendable {
     /// Damping at the start, relative to the scaled Jacobian's diagonal.
     package var initialDamping = 1e-3
     package var maximumIterations = 2000
+    /// Bends every step along the model's second derivative (geodesic acceleration, Transtrum & Sethna 2012): follows
+    /// narrow curved valleys in tens of steps where straight steps need thousands.
+    package var accelerates = false
     package var lower: [Double]?
     package var upper: [Double]?
 
@@ -72,13 +75,16 @@ package struct LevenbergMarquardt: Sendable {
             var step: [Double] = []
             var predicted = 0.0
             while true {
-                guard let (candidate, gain) = dampedStep(at, free: free, weight: weight, damping: damping) else {
+                guard let (candidate, gain, qr) = dampedStep(at, free: free, weight: weight, damping: damping) else {
                     damping *= growth
                     growth *= 2
                     if !damping.isFinite || damping > 1e120 { break search }
                     continue
                 }
                 (step, predicted) = (candidate, gain)
+                if accelerates {
+                    step = accelerated(step, x: x, at, free: free, weight: weight, qr: qr, evaluate)
+                }
                 break
             }
             var next = x
@@ -136,7 +142,7 @@ package struct LevenbergMarquardt: Sendable {
     /// Minimiser of |r + J s|² + λ |D s|² over the free parameters, and the reduction the linear model promises.
     private func dampedStep(
         _ at: Evaluation, free: [Int], weight: [Double], damping: Double
-    ) -> (step: [Double], predicted: Double)? {
+    ) -> (step: [Double], predicted: Double, qr: PivotedQR)? {
         let m = at.jacobian.rows
         var stacked = Matrix(rows: m + free.count, columns: free.count)
         for (k, j) in free.enumerated() {
@@ -152,7 +158,32 @@ package struct LevenbergMarquardt: Sendable {
         let js = at.jacobian * step
         // |r|² − |r + Js|² = |Js|² + 2 λ|Ds|² at the damped minimiser.
         let penalty = free.map { damping * weight[$0] * weight[$0] * step[$0] * step[$0] }.compensatedSum()
-        return (step, Self.square(js) + 2 * penalty)
+        return (step, Self.square(js) + 2 * penalty, qr)
+    }
+
+    /// The step v with half the second-order correction a added, where a is small against v.
+    private func accelerated(
+        _ v: [Double], x: [Double], _ at: Evaluation, free: [Int], weight: [Double], qr: PivotedQR,
+        _ evaluate: ([Double]) -> Evaluation?
+    ) -> [Double] {
+        let h = 0.1
+        guard let ahead = evaluate(zip(x, v).map { $0 + h * $1 }) else { return v }
+        let jv = at.jacobian * v
+        let bend = at.residuals.indices.map { i in
+            2 / h * ((ahead.residuals[i] - at.residuals[i]) / h - jv[i])
+        }
+        let a = qr.solve(bend.map { -$0 } + [Double](repeating: 0, count: free.count))
+        guard a.allSatisfy(\.isFinite) else { return v }
+        var lengthA = 0.0
+        var lengthV = 0.0
+        for (k, j) in free.enumerated() {
+            lengthA += weight[j] * weight[j] * a[k] * a[k]
+            lengthV += weight[j] * weight[j] * v[j] * v[j]
+        }
+        guard lengthA <= 0.75 * 0.75 * lengthV else { return v }
+        var step = v
+        for (k, j) in free.enumerated() { step[j] += 0.5 * a[k] }
+        return step
     }
 
     private func orthogonality(_ x: [Double], _ at: Evaluation) -> Double {
