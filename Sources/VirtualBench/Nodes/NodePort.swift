@@ -56,6 +56,8 @@ struct NodePort {
     private var retryAt: Int64 = 0
     private var backoff: Int64 = 100_000_000
     private var isAlive = true
+    /// The machine fell silent: its connection stays as it is, until the machine is back.
+    private var isMute = false
     private static let queueLimit = 4096
 
     init(node: Int, receiver: SocketAddress4, token: String?) throws(VirtualBenchFailure) {
@@ -107,9 +109,11 @@ struct NodePort {
             // The machine's memory is new: what was queued before is gone.
             disconnect(retryIn: 0)
             isAlive = true
+            isMute = false
         case .died(let cleanly):
             isAlive = false
             if !cleanly {
+                isMute = true
                 waiting = []
                 sent = 0
                 outgoing = []
@@ -120,6 +124,7 @@ struct NodePort {
 
     /// Connects and sends as far as it goes without waiting.
     mutating func pump(now: Int64) {
+        guard !isMute else { return }
         if tcp < 0 {
             guard now >= retryAt, isAlive || !waiting.isEmpty else { return }
             connect(now: now)

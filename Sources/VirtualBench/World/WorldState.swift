@@ -222,6 +222,15 @@ struct WorldState: Sendable {
         for reply in meters[m].handle(frame, at: now, signal: boards[b].trace) { distortAndQueue(reply, meter: m) }
     }
 
+    /// Bytes on a meter's serial interface: a real one may change its output voltage because of them.
+    mutating func reportSerialText(_ bytes: [UInt8], meter m: Int) {
+        meters[m].violations.append(
+            Violation(
+                meter: meters[m].truth.serial, atNanoseconds: now,
+                text: "\(bytes.count) bytes on the serial interface (\(bytes.prefix(16).map { String($0, radix: 16) }))"
+            ))
+    }
+
     private static func trigger(of frame: [UInt8]) -> FaultTrigger? {
         switch frame.first {
         case 0x02: .connect
