@@ -14,6 +14,7 @@ struct Wattbench: AsyncParsableCommand {
             Decode.self,
             Markers.self,
             CampaignCommand.self,
+            Emulate.self,
             Meters.self,
             DetaCommand.self,
             DoctorCommand.self,
