@@ -81,7 +81,7 @@ package struct MeterTruth: Codable, Sendable, Equatable {
     /// 12 bytes, the level-1 credential: the serial and a fixed tail, as real ids look.
     package var hardwareID: [UInt8] {
         let text = Array(serial.utf8.prefix(6))
-        return text + [UInt8](repeating: 0x30, count: 6 - text.count) + [0x42, 0x50, 0x0d, 0xff, 0x11, 0x0a]
+        return text + [UInt8](repeating: 0x30, count: 6 - text.count) + [0x0d, 0xff, 0x11, 0x0a, 0xff, 0xff]
     }
 
     /// 64 bytes of text behind address 0x03000C00: serial, 32 hex digits, a number.
