@@ -92,6 +92,9 @@ let rooms: [Room] = [
         tests: false,
         isCLI: true
     ),
+    // figures for scripts/bench/driver
+    Room(
+        name: "driver-bench", uses: ["Traces", "MeterProtocol", "MeterDriver", "CLibUSB"], tests: false, isCLI: true),
 ]
 
 /// C edges: headers and shims only, no policy.

@@ -48,6 +48,12 @@ static inline int64_t wb_monotonic_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/// Sleeps until that moment of CLOCK_MONOTONIC.
+static inline void wb_sleep_until_ns(int64_t deadline) {
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {}
+}
+
 /// CPU time of the calling thread, ns.
 static inline int64_t wb_thread_cpu_ns(void) {
     struct timespec now;
