@@ -47,7 +47,7 @@ let rooms: [Room] = [
     // edges
     Room(name: "Solvers", uses: ["DETA", "CHiGHS", "CCBC"]),
     Room(name: "BoardControl", uses: ["Traces", "CGPIOShim"]),
-    Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"]),
+    Room(name: "MeterDriver", uses: ["Traces", "MeterProtocol", "CLibUSB"], testUses: ["VirtualBench"]),
     Room(name: "MarkerServer", uses: ["Timebase", "PhaseLink"], products: nio),
     Room(
         name: "Dashboard",
