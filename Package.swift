@@ -157,6 +157,14 @@ for room in keptRooms {
     }
 }
 
+// Fuzz targets have no main of their own: only with FUZZ=1 and the fuzzer's runtime.
+if Context.environment["FUZZ"] != nil, kept.contains("MeterProtocol") {
+    targets.append(
+        .executableTarget(
+            name: "MeterProtocolFuzz", dependencies: ["MeterProtocol"], path: "Fuzz/MeterProtocolFuzz",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
+
 let usedPackages = Set(
     keptRooms.flatMap(\.products).compactMap { dependency -> String? in
         if case .productItem(_, let package, _, _) = dependency { return package }
