@@ -87,6 +87,8 @@ let rooms: [Room] = [
             "RunStore",
             "VirtualBench",
             "Report",
+            "Metrology",
+            "Calibration",
         ],
         products: [argumentParser],
         tests: false,

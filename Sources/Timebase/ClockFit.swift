@@ -54,7 +54,9 @@ package struct ClockFit: Sendable, Equatable {
 
     /// - Throws: `TimebaseError.unorderedKnots` if knots do not increase on both clocks, or stretches overlap on the
     ///   source clock; `tooFewPairs` if there is nothing to map with.
-    package init(source: ClockName, target: ClockName, stretches: [Stretch]) throws(TimebaseError) {
+    package init(
+        source: ClockName, target: ClockName, stretches: [Stretch], extrapolationRate: Double = 2e-6
+    ) throws(TimebaseError) {
         guard !stretches.isEmpty, stretches.allSatisfy({ $0.knots.count >= 2 }) else {
             throw .tooFewPairs(source: source, found: stretches.first?.knots.count ?? 0, needed: 2)
         }
@@ -73,6 +75,7 @@ package struct ClockFit: Sendable, Equatable {
         self.source = source
         self.target = target
         self.stretches = stretches
+        self.extrapolationRate = extrapolationRate
     }
 
     /// The identity between a clock and itself or an exactly known offset, ns.

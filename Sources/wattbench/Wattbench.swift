@@ -16,6 +16,7 @@ struct Wattbench: AsyncParsableCommand {
             CampaignCommand.self,
             Emulate.self,
             Meters.self,
+            Calibrate.self,
             DetaCommand.self,
             DoctorCommand.self,
         ]

@@ -37,10 +37,11 @@ package struct CumulativeReadings: Sendable {
 
     /// - Parameter changes: ticks at which the power is known to change (events on the meter's clock), ascending; gaps
     ///   that hold one are filled with a step there instead of a straight line.
-    package init(_ trace: MeterTrace, changes: [Double] = []) {
+    /// - Parameter profile: course of repeating work, for gaps inside it.
+    package init(_ trace: MeterTrace, changes: [Double] = [], profile: CycleProfile? = nil) {
         self.trace = trace
         prefix = BlockSums.prefix(trace.microvolts, trace.microamperes, blockSize: Self.blockSize)
-        fills = GapFill.fills(of: trace, changes: changes)
+        fills = GapFill.fills(of: trace, changes: changes, profile: profile)
         var starts: [Integral] = []
         var sum = Integral()
         for (number, run) in trace.runs.enumerated() {

@@ -57,15 +57,37 @@ package struct MeterEnergy: Sendable {
         _ trace: MeterTrace, clock: ClockFit, correction: MeterCorrection, changes: [Int64] = [],
         settings: Settings = Settings()
     ) {
+        self.init(
+            trace, clock: clock, correction: correction,
+            changeTicks: changes.map { Self.tick(clock.source(atTarget: $0)) }, settings: settings)
+    }
+
+    /// The same with the known changes, and the borders of repeating cycles of work, in ticks of the meter.
+    package init(
+        _ trace: MeterTrace, clock: ClockFit, correction: MeterCorrection, changeTicks: [Double],
+        cycles: [(begin: Double, end: Double)] = [], settings: Settings = Settings()
+    ) {
         var cleaned = trace
-        screen = SampleScreen.clean(&cleaned, settings: settings.screen)
+        let screen = SampleScreen.clean(&cleaned, settings: settings.screen)
+        self.init(
+            screened: cleaned, screen, clock: clock, correction: correction, changeTicks: changeTicks, cycles: cycles,
+            settings: settings)
+    }
+
+    /// The same for a trace that has been screened already.
+    package init(
+        screened cleaned: MeterTrace, _ screen: SampleScreen, clock: ClockFit, correction: MeterCorrection,
+        changeTicks: [Double], cycles: [(begin: Double, end: Double)] = [], settings: Settings = Settings()
+    ) {
+        self.screen = screen
         self.clock = clock
         self.correction = correction
         self.settings = settings
-        let ticks = changes.map { Self.tick(clock.source(atTarget: $0)) }.sorted()
-        readings = CumulativeReadings(cleaned, changes: ticks)
+        let changes = changeTicks.sorted()
+        let profile = cycles.isEmpty ? nil : CycleProfile(cleaned, cycles: cycles)
+        readings = CumulativeReadings(cleaned, changes: changes, profile: profile)
         secondsPerTick = Double(MeterTrace.tickNanoseconds) * 1e-9 * (1 + clock.meanRateErrorPPM * 1e-6)
-        deviations = GapDeviation(cleaned)
+        deviations = GapDeviation(cleaned, fills: readings.fills, changes: changes, profile: profile)
     }
 
     private static func tick(_ nanoseconds: Int64) -> Double {

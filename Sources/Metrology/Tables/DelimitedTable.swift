@@ -75,6 +75,7 @@ package struct DelimitedTable: Sendable {
 
     /// The field as a whole number.
     package func integer(row: Int, column: Int) throws(MetrologyError) -> Int {
+        if let plain = plainInteger(row: row, column: column) { return plain }
         let text = text(row: row, column: column)
         if let value = Int(text) { return value }
         let value = try number(row: row, column: column)
@@ -82,6 +83,25 @@ package struct DelimitedTable: Sendable {
             throw problem(row: row, "column \"\(columns[column])\" holds \(text), not a whole number")
         }
         return whole
+    }
+
+    /// Optional sign and 1 to 18 digits, read without making a string: long tables of counts are the rule here.
+    private func plainInteger(row: Int, column: Int) -> Int? {
+        let span = spans[row * columns.count + column]
+        var index = Int(span.lowerBound)
+        let end = Int(span.upperBound)
+        guard index < end else { return nil }
+        let negative = bytes[index] == UInt8(ascii: "-")
+        if negative { index += 1 }
+        guard (1...18).contains(end - index) else { return nil }
+        var value = 0
+        while index < end {
+            let digit = Int(bytes[index]) - 48
+            guard (0...9).contains(digit) else { return nil }
+            value = 10 * value + digit
+            index += 1
+        }
+        return negative ? -value : value
     }
 
     /// A whole column of finite numbers.
