@@ -27,7 +27,7 @@ struct CalibrateTrace: ParsableCommand {
                 try InputFile.bytes("\(directory)/\(name)")
             }
             analysis = try TraceAnalysis(folder)
-        } catch let error as CalibrationError {
+        } catch {
             throw ExitFailure(.badInput, error.description)
         }
         InputFile.remark(analysis.remarks)
