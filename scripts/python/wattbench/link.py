@@ -11,7 +11,6 @@ import select
 import socket
 import sys
 import threading
-import time
 
 from . import lines
 
@@ -80,6 +79,7 @@ class Link(threading.Thread):
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._is_awake = False
+        self._progressed = False
         self._told = set()
 
     def wake(self):
@@ -116,7 +116,7 @@ class Link(threading.Thread):
                 self._ending.wait(back_off)
                 back_off = min(back_off * 2, LAST_BACK_OFF)
                 continue
-            started = time.monotonic()
+            self._progressed = False
             try:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.setblocking(False)
@@ -130,8 +130,8 @@ class Link(threading.Thread):
             finally:
                 self.connected = False
                 self._socket.close()
-            # A receiver that takes connections and drops them at once deserves patience too.
-            back_off = FIRST_BACK_OFF if time.monotonic() - started > 1 else min(back_off * 2, LAST_BACK_OFF)
+            # A receiver that takes connections and stores nothing deserves patience too.
+            back_off = FIRST_BACK_OFF if self._progressed else min(back_off * 2, LAST_BACK_OFF)
             self._ending.wait(back_off)
 
     def _converse(self, sock):
@@ -176,6 +176,7 @@ class Link(threading.Thread):
         if not fields:
             return
         if fields.get("t") == "ack":
+            self._progressed = True
             self.queue.acked(fields.get("src"), fields.get("seq", 0), sent)
         elif fields.get("t") == "refused":
             reason = str(fields.get("reason"))
