@@ -44,6 +44,31 @@ extension RunReader {
         }
     }
 
+    /// Calls `body` with the times of every reply of an epoch, in the order of the meter's clock, without its samples.
+    /// Rows that fail their checks go to `onCorrupt`.
+    package func forEachReplyTime(
+        of serial: String, epoch: Int, onCorrupt: (Gap, RunStoreError) -> Void, _ body: (ReplyTime) -> Void
+    ) throws(RunStoreError) {
+        let (id, path) = (try meterID(serial), path)
+        try read { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: BlockRows.select
+                    + " INDEXED BY block_span WHERE meter = ? AND epoch = ? ORDER BY first_uptime_ms, id",
+                arguments: [id, epoch])
+            while let row = try rows.next() {
+                do {
+                    let times = try BlockRows.decodeTimes(row, serial: serial, path: path) {
+                        try BlockRows.number(of: try row.get("id"), meter: id, db)
+                    }
+                    times.forEach(body)
+                } catch let error as RunStoreError {
+                    onCorrupt(try BlockRows.hole(row, serial: serial), error)
+                }
+            }
+        }
+    }
+
     /// Streams the rows of a meter in the order of its clock, a few rows in memory at a time.
     ///
     /// With `epoch` only that epoch; with `uptimes` only samples whose uptime (ms) lies in the range: replies are cut.

@@ -9,7 +9,34 @@ enum BlockRows {
     /// The replies of a row, after its CRC and its own statements were checked. `number` tells the place of the row
     /// within its meter; it is asked only for the error.
     static func decode(_ row: Row, serial: String, path: String, number: () throws -> Int) throws -> StoredBlock {
-        let id: Int64 = try row.get("id")
+        let checked = try checked(row, serial: serial, path: path, number: number)
+        do throws(CodecFailure) {
+            let replies = try BlockCodec.decode(
+                checked.bytes, meter: serial, epoch: checked.epoch, expectedSamples: checked.samples)
+            return StoredBlock(meter: serial, epoch: checked.epoch, replies: replies)
+        } catch {
+            throw RunStoreError.corruptBlock(
+                path: path, meter: serial, number: try number(), row: try row.get("id"), reason: error.reason)
+        }
+    }
+
+    /// The times of a row's replies, after the same checks.
+    static func decodeTimes(
+        _ row: Row, serial: String, path: String, number: () throws -> Int
+    ) throws -> [ReplyTime] {
+        let checked = try checked(row, serial: serial, path: path, number: number)
+        do throws(CodecFailure) {
+            return try BlockCodec.decodeTimes(checked.bytes, expectedSamples: checked.samples)
+        } catch {
+            throw RunStoreError.corruptBlock(
+                path: path, meter: serial, number: try number(), row: try row.get("id"), reason: error.reason)
+        }
+    }
+
+    private static func checked(
+        _ row: Row, serial: String, path: String, number: () throws -> Int
+    ) throws -> (bytes: [UInt8], epoch: Int, samples: Int) {
+        let id = try row.get("id", Int64.self)
         func corrupt(_ reason: String) throws -> RunStoreError {
             .corruptBlock(path: path, meter: serial, number: try number(), row: id, reason: reason)
         }
@@ -21,13 +48,7 @@ enum BlockRows {
         let crc = BlockCodec.checksum(
             meter: serial, epoch: epoch, samples: samples, first: first, last: last, bytes: bytes)
         guard Int64(crc) == stored else { throw try corrupt("its CRC does not match") }
-        let replies: [SampleBlock]
-        do throws(CodecFailure) {
-            replies = try BlockCodec.decode(bytes, meter: serial, epoch: epoch, expectedSamples: samples)
-        } catch {
-            throw try corrupt(error.reason)
-        }
-        return StoredBlock(meter: serial, epoch: epoch, replies: replies)
+        return (bytes, epoch, samples)
     }
 }
 

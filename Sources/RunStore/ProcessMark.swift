@@ -15,7 +15,7 @@ struct ProcessMark: Equatable {
 
     var isAlive: Bool { self != ProcessMark.own && boot == Self.bootID && start == Self.startTime(of: processID) }
 
-    private static var bootID: String {
+    static var bootID: String {
         let text = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
         return text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
     }

@@ -80,12 +80,14 @@ extension RunDatabase {
         }
         for pair in batch.clocks {
             try db.cachedStatement(
-                sql:
-                    "INSERT INTO clock (clock, requested_ns, received_ns, sent_ns, completed_ns) VALUES (?, ?, ?, ?, ?)"
-            ).execute(arguments: [
-                pair.clock, pair.requestedAtNanoseconds, pair.receivedNanoseconds, pair.sentNanoseconds,
-                pair.completedAtNanoseconds,
-            ])
+                sql: """
+                    INSERT INTO clock (clock, host_asked, burst, t1_ns, t2_ns, t3_ns, t4_ns) VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [pair.clock, pair.hostAsked, pair.burst, pair.t1, pair.t2, pair.t3, pair.t4])
+        }
+        for closing in batch.closings {
+            try db.cachedStatement(sql: "INSERT INTO closing (node, boot, src, at_ns) VALUES (?, ?, ?, ?)")
+                .execute(arguments: [closing.node, closing.boot, closing.source, closing.atNanoseconds])
         }
         for marker in batch.markers {
             try db.cachedStatement(

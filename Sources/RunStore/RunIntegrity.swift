@@ -153,3 +153,42 @@ private struct UndeclaredLoss {
     /// A corrupt row: its samples are reported as such and not once more as missing.
     mutating func skip(_ hole: Gap) { last = max(last ?? .min, hole.beforeUptimeMilliseconds &- step) }
 }
+
+extension IntegrityReport {
+    package func encode(to encoder: any Encoder) throws {
+        enum Verdict: String, CodingKey { case verdict }
+        var keys = encoder.container(keyedBy: CodingKeys.self)
+        try keys.encode(databaseFaults, forKey: .databaseFaults)
+        try keys.encode(meters, forKey: .meters)
+        try keys.encode(isClosed, forKey: .isClosed)
+        var verdict = encoder.container(keyedBy: Verdict.self)
+        try verdict.encode(isSound ? "pass" : "fail", forKey: .verdict)
+    }
+
+    /// The same for people.
+    package var text: String {
+        var lines = databaseFaults.map { "database: \($0)" }
+        for meter in meters {
+            lines.append(
+                "\(meter.serial): \(meter.samples) samples in \(meter.rows) rows, \(meter.isSound ? "sound" : "FAULTS")"
+            )
+            lines += meter.corruptRows.map { "    \($0)" }
+            if meter.corruptRowCount > meter.corruptRows.count {
+                lines.append("    … and \(meter.corruptRowCount - meter.corruptRows.count) more corrupt rows")
+            }
+            if meter.outOfOrder > 0 { lines.append("    \(meter.outOfOrder) samples out of order") }
+            if meter.undeclaredMissing > 0 {
+                lines.append("    \(meter.undeclaredMissing) samples missing that no gap declares")
+            }
+            if meter.overdeclaredMissing > 0 {
+                lines.append("    \(meter.overdeclaredMissing) samples declared missing that the clock does not miss")
+            }
+            if meter.corruptSummaries > 0 {
+                lines.append("    \(meter.corruptSummaries) summaries are wrong; samples are not affected")
+            }
+        }
+        if !isClosed { lines.append("The run was not finished: still recording, or its writer was killed.") }
+        lines.append(isSound ? "pass" : "fail")
+        return lines.joined(separator: "\n")
+    }
+}

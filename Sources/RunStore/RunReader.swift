@@ -152,15 +152,23 @@ package final class RunReader: Sendable {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT clock, requested_ns, received_ns, sent_ns, completed_ns FROM clock
+                    SELECT clock, host_asked, burst, t1_ns, t2_ns, t3_ns, t4_ns FROM clock
                     WHERE ?1 IS NULL OR clock = ?1 ORDER BY id
                     """,
                 arguments: [clock]
             ).map { row in
-                ClockExchange(
-                    clock: try row.get(0), requestedAtNanoseconds: try row.get(1), receivedNanoseconds: try row.get(2),
-                    sentNanoseconds: try row.get(3),
-                    completedAtNanoseconds: try row.get(4))
+                try ClockExchange(
+                    clock: row.get(0), hostAsked: row.get(1), burst: row.get(2), t1: row.get(3), t2: row.get(4),
+                    t3: row.get(5), t4: row.get(6))
+            }
+        }
+    }
+
+    /// Closed connections of marker sources in the order they closed.
+    package func closings() throws(RunStoreError) -> [SourceClosing] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT node, boot, src, at_ns FROM closing ORDER BY id").map { row in
+                try SourceClosing(node: row.get(0), boot: row.get(1), source: row.get(2), atNanoseconds: row.get(3))
             }
         }
     }

@@ -113,24 +113,45 @@ package struct TelemetryRecord: Sendable, Equatable {
 
 /// Raw stamps of one exchange between the host clock and another clock, kept so that a fit can be redone.
 ///
-/// `requestedAt` and `completedAt` are host CLOCK_MONOTONIC, ns; `received` and `sent` are the other clock, ns. For a
-/// clock that is read and not asked (`utc`), both are the reading.
+/// The asker sends at `t1` and receives at `t4` on its own clock, the answerer receives at `t2` and sends at `t3` on
+/// its own. For a clock that is read and not asked (`utc`), `t2` and `t3` are the reading. All ns.
 package struct ClockExchange: Sendable, Equatable {
     /// `utc`, or `node/boot` for the monotonic clock of a node.
     package var clock: String
-    package var requestedAtNanoseconds: Int64
-    package var receivedNanoseconds: Int64
-    package var sentNanoseconds: Int64
-    package var completedAtNanoseconds: Int64
+    /// True: the host asked, `t1` and `t4` are host CLOCK_MONOTONIC. False: the other side did.
+    package var hostAsked: Bool
+    /// Exchanges of one burst share a number.
+    package var burst: Int64
+    package var t1: Int64
+    package var t2: Int64
+    package var t3: Int64
+    package var t4: Int64
 
     package init(
-        clock: String, requestedAtNanoseconds: Int64, receivedNanoseconds: Int64, sentNanoseconds: Int64,
-        completedAtNanoseconds: Int64
+        clock: String, hostAsked: Bool = true, burst: Int64 = 0, t1: Int64, t2: Int64, t3: Int64, t4: Int64
     ) {
         self.clock = clock
-        self.requestedAtNanoseconds = requestedAtNanoseconds
-        self.receivedNanoseconds = receivedNanoseconds
-        self.sentNanoseconds = sentNanoseconds
-        self.completedAtNanoseconds = completedAtNanoseconds
+        self.hostAsked = hostAsked
+        self.burst = burst
+        self.t1 = t1
+        self.t2 = t2
+        self.t3 = t3
+        self.t4 = t4
+    }
+}
+
+/// The connection of a marker source closed: a sign that its open spans are over.
+package struct SourceClosing: Sendable, Equatable {
+    package var node: String
+    package var boot: String
+    package var source: String
+    /// Host CLOCK_MONOTONIC, ns.
+    package var atNanoseconds: Int64
+
+    package init(node: String, boot: String, source: String, atNanoseconds: Int64) {
+        self.node = node
+        self.boot = boot
+        self.source = source
+        self.atNanoseconds = atNanoseconds
     }
 }

@@ -34,8 +34,10 @@ enum RunSchema {
             id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, severity TEXT NOT NULL, source TEXT NOT NULL,
             kind TEXT NOT NULL, text TEXT NOT NULL);
         CREATE TABLE clock (
-            id INTEGER PRIMARY KEY, clock TEXT NOT NULL, requested_ns INTEGER NOT NULL, received_ns INTEGER NOT NULL,
-            sent_ns INTEGER NOT NULL, completed_ns INTEGER NOT NULL);
+            id INTEGER PRIMARY KEY, clock TEXT NOT NULL, host_asked INTEGER NOT NULL, burst INTEGER NOT NULL,
+            t1_ns INTEGER NOT NULL, t2_ns INTEGER NOT NULL, t3_ns INTEGER NOT NULL, t4_ns INTEGER NOT NULL);
+        CREATE TABLE closing (
+            id INTEGER PRIMARY KEY, node TEXT NOT NULL, boot TEXT NOT NULL, src TEXT NOT NULL, at_ns INTEGER NOT NULL);
         CREATE TABLE marker (
             id INTEGER PRIMARY KEY, node TEXT NOT NULL, boot TEXT NOT NULL, src TEXT NOT NULL, seq INTEGER NOT NULL,
             received_ns INTEGER NOT NULL, transport TEXT NOT NULL, line TEXT NOT NULL,

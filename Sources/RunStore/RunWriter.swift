@@ -81,7 +81,11 @@ package final class RunWriter: Sendable {
         var buffer = WriteBuffer(sampleLimit: settings.waitingSampleLimit)
         for (key, value) in metadata { buffer.set(key, value) }
         buffer.set("host_clock", settings.hostClockIsMonotonic ? "CLOCK_MONOTONIC" : "virtual")
-        if settings.hostClockIsMonotonic { buffer.append(HostClock.readUTC()) }
+        if settings.hostClockIsMonotonic {
+            // A node on this machine shares its clock: markers with this boot id need no fit.
+            buffer.set("host_boot", String(ProcessMark.bootID.filter { $0 != "-" }.prefix(12)))
+            buffer.append(HostClock.readUTC())
+        }
         state = Mutex(State(buffer: buffer))
         self.database = Mutex(database)
         scheduleTick()
@@ -102,6 +106,8 @@ package final class RunWriter: Sendable {
     package func append(_ event: RunEvent) throws(RunStoreError) { try change { $0.append(event) } }
 
     package func append(_ exchange: ClockExchange) throws(RunStoreError) { try change { $0.append(exchange) } }
+
+    package func append(_ closing: SourceClosing) throws(RunStoreError) { try change { $0.append(closing) } }
 
     /// A marker whose identity is stored already is left out.
     package func append(_ marker: MarkerRecord) throws(RunStoreError) { try change { $0.append(marker) } }
@@ -230,8 +236,7 @@ enum HostClock {
         let before = now(CLOCK_MONOTONIC)
         let utc = now(CLOCK_REALTIME)
         return ClockExchange(
-            clock: "utc", requestedAtNanoseconds: before, receivedNanoseconds: utc, sentNanoseconds: utc,
-            completedAtNanoseconds: now(CLOCK_MONOTONIC))
+            clock: "utc", t1: before, t2: utc, t3: utc, t4: now(CLOCK_MONOTONIC))
     }
 
     private static func now(_ clock: clockid_t) -> Int64 {

@@ -8,6 +8,7 @@ struct WriteBuffer {
         var gaps: [Gap] = []
         var events: [RunEvent] = []
         var clocks: [ClockExchange] = []
+        var closings: [SourceClosing] = []
         var markers: [MarkerRecord] = []
         var telemetry: [TelemetryRecord] = []
         var metadata: [String: String] = [:]
@@ -15,7 +16,8 @@ struct WriteBuffer {
         var meters: [MeterRecord] = []
 
         var isEmpty: Bool {
-            blocks.isEmpty && gaps.isEmpty && events.isEmpty && clocks.isEmpty && markers.isEmpty && telemetry.isEmpty
+            blocks.isEmpty && gaps.isEmpty && events.isEmpty && clocks.isEmpty && closings.isEmpty && markers.isEmpty
+                && telemetry.isEmpty
                 && metadata.isEmpty && counters.isEmpty && meters.isEmpty
         }
     }
@@ -84,6 +86,7 @@ struct WriteBuffer {
     mutating func append(_ gap: Gap) { batch.gaps.append(gap) }
     mutating func append(_ event: RunEvent) { batch.events.append(event) }
     mutating func append(_ exchange: ClockExchange) { batch.clocks.append(exchange) }
+    mutating func append(_ closing: SourceClosing) { batch.closings.append(closing) }
     mutating func append(_ marker: MarkerRecord) { batch.markers.append(marker) }
     mutating func append(_ telemetry: TelemetryRecord) { batch.telemetry.append(telemetry) }
     mutating func set(_ key: String, _ value: String) { batch.metadata[key] = value }

@@ -35,9 +35,10 @@ import Traces
             atNanoseconds: 5, severity: .warning, source: "B", kind: "session_lost", text: "Meter B went away.")
         try writer.append(event)
         let pair = ClockExchange(
-            clock: "edge-0/4987cb3ccadb", requestedAtNanoseconds: 1, receivedNanoseconds: .max, sentNanoseconds: .max,
-            completedAtNanoseconds: 4)
+            clock: "edge-0/4987cb3ccadb", hostAsked: false, burst: 7, t1: 1, t2: .max, t3: .max, t4: 4)
         try writer.append(pair)
+        let closing = SourceClosing(node: "edge-0", boot: "4987cb3ccadb", source: "74e9-adf1f5", atNanoseconds: 99)
+        try writer.append(closing)
         let marker = MarkerRecord(
             identity: .init(node: "edge-0", boot: "4987cb3ccadb", source: "74e9-adf1f5", sequence: 17),
             receivedAtNanoseconds: 9, transport: "tcp", line: #"{"v":1,"mono":9007199254740993}"#)
@@ -57,6 +58,7 @@ import Traces
         #expect(try reader.gaps(of: "B") == [reboot, gap])
         #expect(try reader.events() == [event])
         #expect(try reader.clockExchanges() == [pair])
+        #expect(try reader.closings() == [closing])
         #expect(try reader.markers() == [marker])
         #expect(try reader.telemetry(of: "edge-0").count == 1)
         #expect(try reader.counters(of: "B")?.others == ["stalls": 3])
