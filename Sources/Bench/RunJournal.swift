@@ -23,17 +23,13 @@ package struct RunJournal: MarkerJournal {
             case .clock(let exchange): try writer.append(Self.stored(exchange))
             case .closing(let closing):
                 try writer.append(
-                    RunEvent(
-                        atNanoseconds: closing.atNanoseconds, severity: .info, source: closing.source.timeLine.node,
-                        kind: Self.closingKind,
-                        text: "boot=\(closing.source.timeLine.boot) src=\(closing.source.source)"))
+                    SourceClosing(
+                        node: closing.source.timeLine.node, boot: closing.source.timeLine.boot,
+                        source: closing.source.source, atNanoseconds: closing.atNanoseconds))
             }
         }
         try await writer.commitNow()
     }
-
-    /// Kind of the events that tell that a source's connection closed; the text is `boot=… src=…`.
-    package static let closingKind = "marker_connection_closed"
 
     private static func stored(_ line: ReceivedLine) -> RunStore.MarkerRecord {
         let identity = line.event.identity
@@ -45,17 +41,10 @@ package struct RunJournal: MarkerJournal {
             transport: line.transport.rawValue, line: line.raw)
     }
 
-    /// Stamps in the order of the exchange: host clock outside where the host asked. Where the node asked, the host's two
-    /// stamps are received and sent, so `requestedAt` lies after `completedAt`; offset and round trip keep their formulas.
-    private static func stored(_ exchange: NodeClockExchange) -> ClockExchange {
-        let clock = "\(exchange.timeLine.node)/\(exchange.timeLine.boot)"
-        let stamps = exchange.exchange.stamps
-        return exchange.exchange.hostAsked
-            ? ClockExchange(
-                clock: clock, requestedAtNanoseconds: stamps.t1, receivedNanoseconds: stamps.t2,
-                sentNanoseconds: stamps.t3, completedAtNanoseconds: stamps.t4)
-            : ClockExchange(
-                clock: clock, requestedAtNanoseconds: stamps.t3, receivedNanoseconds: stamps.t4,
-                sentNanoseconds: stamps.t1, completedAtNanoseconds: stamps.t2)
+    private static func stored(_ record: NodeClockExchange) -> ClockExchange {
+        let stamps = record.exchange.stamps
+        return ClockExchange(
+            clock: "\(record.timeLine.node)/\(record.timeLine.boot)", hostAsked: record.exchange.hostAsked,
+            burst: record.exchange.burst, t1: stamps.t1, t2: stamps.t2, t3: stamps.t3, t4: stamps.t4)
     }
 }

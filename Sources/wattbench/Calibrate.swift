@@ -6,6 +6,9 @@ struct Calibrate: AsyncParsableCommand {
         abstract: "Fits meters, power models and clocks from files or from recorded runs.",
         discussion: "Example: wattbench calibrate trace recordings/pi01 --json",
         subcommands: [
+            CalibrateMeter.self,
+            CalibrateStatic.self,
+            CalibrateDynamic.self,
             CalibrateTrace.self,
             CalibrateClock.self,
             CalibrateChanges.self,

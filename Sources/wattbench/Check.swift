@@ -19,10 +19,10 @@ struct Check: ParsableCommand {
     var json = false
 
     func run() throws {
-        let progress = ProgressLine(verb: "check")
+        let progress = FractionProgress(verb: "check")
         let report = try RunReader(opening: file).integrity(progress: progress.update)
         progress.end()
-        print(json ? try JSONText.of(report) : report.text)
+        print(json ? try PrintedJSON.of(report) : report.text)
         if !report.isSound { throw ExitCode(ExitStatus.ruleFailed.rawValue) }
     }
 }

@@ -58,11 +58,11 @@ struct Export: ParsableCommand {
                 toNanoseconds: try to.map(DurationText.nanoseconds)),
             options: ExportOptions(
                 overwrite: overwrite, decimation: decimate, gramsPerKilowattHour: gramsPerKilowattHour))
-        let progress = ProgressLine(verb: "export")
+        let progress = FractionProgress(verb: "export")
         let result = dryRun ? try order.plan() : try order.execute(progress: progress.update)
         progress.end()
         for remark in result.remarks { FileHandle.standardError.write(Data("note: \(remark)\n".utf8)) }
-        print(json ? try JSONText.of(result) : result.text)
+        print(json ? try PrintedJSON.of(result) : result.text)
     }
 }
 
@@ -84,7 +84,7 @@ enum DurationText {
 }
 
 /// A line on stderr that shows how far a long step is and how long it will take; silent for what is quick.
-final class ProgressLine {
+final class FractionProgress {
     private let verb: String
     private let begin = ContinuousClock.now
     private var shown: ContinuousClock.Instant?

@@ -18,7 +18,7 @@ struct Info: ParsableCommand {
     func run() throws {
         let info = try RunReader(opening: file).info()
         if json {
-            print(try JSONText.of(info))
+            print(try PrintedJSON.of(info))
         } else {
             print(info.text)
         }

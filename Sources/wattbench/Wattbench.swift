@@ -11,14 +11,18 @@ struct Wattbench: AsyncParsableCommand {
             permission, GPIO), 4 interrupted, resumable.
             """,
         subcommands: [
-            Decode.self,
-            Markers.self,
-            CampaignCommand.self,
-            Emulate.self,
-            Meters.self,
-            Calibrate.self,
-            DetaCommand.self,
             DoctorCommand.self,
+            Meters.self,
+            Emulate.self,
+            Decode.self,
+            CampaignCommand.self,
+            Markers.self,
+            Info.self,
+            Check.self,
+            Export.self,
+            Calibrate.self,
+            Verify.self,
+            DetaCommand.self,
         ]
     )
 

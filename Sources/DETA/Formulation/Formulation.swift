@@ -14,10 +14,11 @@ package struct Formulation: Sendable {
     /// - Parameters:
     ///   - initialQueue: batches waiting at each server when the horizon begins; nil for none.
     ///   - pools: false leaves the pool rows out, for methods that price the pools instead of binding them.
+    ///   - fleetRows: false leaves out the strengthening rows that hold for the fleet as a whole only.
     ///   - strengthen: adds rows that cut off fractional sleep patterns but no integer one.
     package init(
         _ instance: Instance, variant: Variant, latePrice: Double? = nil, initialQueue: [Double]? = nil,
-        pools: Bool = true, strengthen: Bool = true
+        pools: Bool = true, strengthen: Bool = true, fleetRows: Bool = true
     ) {
         self.instance = instance
         self.variant = variant
@@ -25,7 +26,7 @@ package struct Formulation: Sendable {
         var builder = FormulationBuilder(instance, variant: variant, latePrice: latePrice, initialQueue: initialQueue)
         builder.addColumns()
         builder.addServerRows()
-        if variant.sleeps, strengthen { builder.addStrengthening() }
+        if variant.sleeps, strengthen { builder.addStrengthening(fleetRows: fleetRows) }
         if pools { (energyPoolRows, workPoolRows) = builder.addPools() }
         model = builder.model
         columns = builder.columns

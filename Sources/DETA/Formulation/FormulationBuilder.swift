@@ -289,7 +289,7 @@ struct FormulationBuilder {
     }
 
     /// Rows that every integer sleep pattern keeps.
-    mutating func addStrengthening() {
+    mutating func addStrengthening(fleetRows: Bool) {
         let offload = instance.offload
         for i in 0..<count {
             let server = instance.servers[i]
@@ -318,7 +318,7 @@ struct FormulationBuilder {
                 model.endRow(lower: needed, upper: .infinity)
             }
         }
-        addFleetRounds()
+        if fleetRows { addFleetRounds() }
     }
 
     /// Over a round the fleet must be awake for a whole number of server-slots, where all servers are equally fast.

@@ -71,6 +71,11 @@ package struct LinearModel: Sendable {
         columnUpper[column] = upper
     }
 
+    package mutating func setBounds(row: Int, lower: Double, upper: Double) {
+        rowLower[row] = lower
+        rowUpper[row] = upper
+    }
+
     package mutating func setCost(column: Int, _ newCost: Double) { cost[column] = newCost }
 
     /// Takes integrality off every column, for the relaxation.

@@ -1,16 +1,17 @@
 /// How much effort an optimum is worth.
 package struct PlannerOptions: Sendable, Equatable {
     /// Seconds for each variant.
-    package var timeLimit = 120.0
+    package var timeLimit = 60.0
     /// Relative gap at which a search with sleep may stop.
-    package var relativeGap = 1e-4
+    package var relativeGap = 1e-3
     package var seed = 0
+    /// Threads on which independent parts are worked on; each solver call has one.
     package var threads = 1
 
     package init() {}
 
     func solverOptions(timeLeft: Double) -> SolverOptions {
-        SolverOptions(timeLimit: max(0.05, timeLeft), relativeGap: relativeGap, seed: seed, threads: threads)
+        SolverOptions(timeLimit: max(0.05, timeLeft), relativeGap: relativeGap, seed: seed, threads: 1)
     }
 }
 

@@ -32,13 +32,13 @@ struct DetaSolve: AsyncParsableCommand {
     var timeLimit: Double = 60
 
     @Option(help: "Relative gap at which a search with sleep may stop.")
-    var gap: Double = 5e-4
+    var gap: Double = 1e-3
 
     @Option(help: "Seed of the solver.")
     var seed: Int = 0
 
-    @Option(help: "Threads of the solver.")
-    var threads: Int = 1
+    @Option(help: "Threads for independent parts of a large fleet.")
+    var threads: Int = min(8, ProcessInfo.processInfo.activeProcessorCount)
 
     @Flag(help: "Print the answer without schedules as JSON on stdout.")
     var json = false

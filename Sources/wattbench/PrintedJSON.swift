@@ -1,7 +1,7 @@
 import Foundation
 
 /// How verbs print JSON: keys sorted, paths readable.
-enum JSONText {
+enum PrintedJSON {
     static func of(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
