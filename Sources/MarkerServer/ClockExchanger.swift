@@ -135,10 +135,13 @@ final class ClockExchanger: Sendable {
             counters.update { $0.ignored += 1 }
             return
         }
-        counters.update { $0.clockExchanges += 1 }
         let exchange = NodeClockExchange(
             timeLine: question.timeLine,
             exchange: FourStampExchange(stamps: stamps, hostAsked: true, burst: question.burst))
-        Task { [intake] in try? await intake.store([.clock(exchange)]) }
+        // Counted once it is stored: a count is a promise about the file.
+        Task { [intake, counters] in
+            guard (try? await intake.store([.clock(exchange)])) != nil else { return }
+            counters.update { $0.clockExchanges += 1 }
+        }
     }
 }
