@@ -72,6 +72,8 @@ package actor Recording {
     private let server: MarkerServer?
     private let consuming: Task<RunStoreError?, Never>?
     private let notify: @Sendable (RunEvent) -> Void
+    /// The hub brings nothing more: its time was over, or its last meter gave up.
+    package private(set) var hubHasEnded = false
 
     private init(
         writer: RunWriter, meters: [StartedMeter], hub: MeterHub?, server: MarkerServer?,
@@ -129,6 +131,8 @@ package actor Recording {
             throw error
         }
     }
+
+    private func hubEnded() { hubHasEnded = true }
 
     /// Notes an event in the run file; a full disk is told at `stop`.
     package nonisolated func note(_ event: RunEvent) {

@@ -34,7 +34,7 @@ struct CampaignFiles: ParsableArguments {
         }
     }
 
-    private static func text(_ path: String) throws -> String {
+    static func text(_ path: String) throws(ExitFailure) -> String {
         do {
             return try String(contentsOfFile: path, encoding: .utf8)
         } catch {
