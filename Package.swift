@@ -155,6 +155,11 @@ if Context.environment["FUZZ"] != nil, kept.contains("MeterProtocol") {
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }
 
+// The program as its user runs it.
+if wanted == nil || wanted?.contains("EndToEnd") == true {
+    targets.append(.testTarget(name: "EndToEndTests", dependencies: ["wattbench"], swiftSettings: strict))
+}
+
 let usedPackages = Set(
     keptRooms.flatMap(\.products).compactMap { dependency -> String? in
         if case .productItem(_, let package, _, _) = dependency { return package }

@@ -6,6 +6,7 @@ struct Calibrate: AsyncParsableCommand {
         abstract: "Fits meters, power models and clocks from files or from recorded runs.",
         discussion: "Example: wattbench calibrate trace recordings/pi01 --json",
         subcommands: [
+            CalibrateModels.self,
             CalibrateMeter.self,
             CalibrateStatic.self,
             CalibrateDynamic.self,

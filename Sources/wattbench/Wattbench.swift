@@ -25,6 +25,7 @@ struct Wattbench: AsyncParsableCommand {
             Calibrate.self,
             Verify.self,
             DetaCommand.self,
+            ReportCommand.self,
         ]
     )
 

@@ -9,7 +9,7 @@ struct DetaCommand: AsyncParsableCommand {
                      wattbench deta audit fleet.json.gz answer.json
             """,
         subcommands: [
-            DetaSolve.self,
+            DetaBuild.self, DetaSolve.self,
             DetaAudit.self,
             DetaGenerate.self,
         ]
