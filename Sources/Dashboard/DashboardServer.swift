@@ -69,7 +69,7 @@ package actor DashboardServer {
         let running = Task { try await server.run() }
         self.running = running
         do {
-            try await server.waitUntilListening(timeout: 5)
+            try await server.waitUntilListening(timeout: 60)
         } catch {
             running.cancel()
             throw .cannotListen(host: settings.host, port: settings.port, reason: "\(error)")

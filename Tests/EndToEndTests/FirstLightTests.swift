@@ -18,7 +18,9 @@ import Testing
         return folder.appendingPathComponent("wattbench")
     }()
 
-    static func run(_ arguments: String...) async throws -> Finished {
+    static func run(_ arguments: String...) async throws -> Finished { try await run(arguments) }
+
+    static func run(_ arguments: [String]) async throws -> Finished {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
@@ -26,13 +28,21 @@ import Testing
         process.standardOutput = output
         process.standardError = errors
         try process.run()
-        async let printed = Task.detached { output.fileHandleForReading.readDataToEndOfFile() }.value
-        async let told = Task.detached { errors.fileHandleForReading.readDataToEndOfFile() }.value
+        async let printed = everything(from: output)
+        async let told = everything(from: errors)
         let (outputBytes, errorBytes) = await (printed, told)
         process.waitUntilExit()
         return Finished(
             status: process.terminationStatus, output: String(decoding: outputBytes, as: UTF8.self),
             errors: String(decoding: errorBytes, as: UTF8.self))
+    }
+
+    /// Reads to the end on a thread of its own: the threads of the task pool are few and other tests need them.
+    static func everything(from pipe: Pipe) async -> Data {
+        let handle = pipe.fileHandleForReading
+        return await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: handle.readDataToEndOfFile()) }
+        }
     }
 
     static let bench = """
@@ -154,16 +164,8 @@ import Testing
         BadCall("nonsense", status: 2),
     ])
     func badInputEndsWithASentenceAndItsExitCode(call: BadCall) async throws {
-        let process = Process()
-        process.executableURL = Self.program
-        process.arguments = call.arguments
-        let errors = Pipe()
-        process.standardError = errors
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == call.status, "\(text)")
-        #expect(!text.isEmpty)
+        let finished = try await Self.run(call.arguments)
+        #expect(finished.status == call.status, "\(finished.errors)")
+        #expect(!finished.errors.isEmpty)
     }
 }

@@ -87,16 +87,26 @@ extension DynamicModel {
             board.interceptWatts = Estimate(value: regression.intercepts[b], u: max(joint[b, b], 0).squareRoot())
             model.boards[name] = board
         }
+        var notValidated: String?
         if options.validates {
             let start = DynamicRegression.Start(
                 s0: regression.s0, s1: regression.s1, coefficients: nil, varianceRounds: 0)
-            let validation = try DynamicValidation(
-                steps, leakage: lambda.value, start: start, seed: options.seed, file: file)
-            model.kFold = validation.kFold
-            model.leaveOneBoardOut = validation.unanchored
-            model.leaveOneBoardOutAnchored = validation.anchored
+            do {
+                let validation = try DynamicValidation(
+                    steps, leakage: lambda.value, start: start, seed: options.seed, file: file)
+                model.kFold = validation.kFold
+                model.leaveOneBoardOut = validation.unanchored
+                model.leaveOneBoardOutAnchored = validation.anchored
+            } catch {
+                // Few boards or steps: the fit stands, only nobody can say how well it carries over.
+                notValidated = "\(error)"
+            }
         }
         model.diagnostics = try DynamicDiagnostics.table(steps, regression: regression, groups: groups, model: model)
+        if let notValidated {
+            model.diagnostics.append(
+                Diagnostic(check: "cross-validation", value: nil, light: .amber, note: "not possible: \(notValidated)"))
+        }
         return model
     }
 
